@@ -1,0 +1,180 @@
+#pragma once
+// The interface behind which every machine stands: Backend -> Device -> Plan -> Activity.
+// Orientation: C[m x n] = A[m x k] B[k x n], A = activations (a row per sample), B = stationary.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backends/core/element_type.h"
+#include "backends/core/error.h"
+#include "backends/core/graph_view.h"
+#include "backends/core/matrix.h"
+#include "backends/core/operand_statistics.h"
+#include "backends/core/parameters.h"
+#include "backends/core/random.h"
+#include "backends/core/shape.h"
+#include "backends/energy/activity.h"
+#include "backends/energy/price_table.h"
+
+namespace jb {
+
+/// What a machine is, for `list` and for tables.
+struct BackendInfo {
+  std::string id;                       ///< "crossbar"
+  std::string kind;                     ///< "cmos", "analog", "photonic" or "reference"
+  std::string description;              ///< one line
+  bool simulated = true;                ///< false: device time is measured on real hardware
+  std::vector<ElementType> precisions;  ///< of the arithmetic (digital) or of host tensors (analog)
+  std::string default_device;           ///< preset that `--backend` alone means
+  std::string ideal_device;  ///< preset without noise and quantisation; "" when there is none
+  int model_version = 1;     ///< raised when the model's numbers change on purpose
+};
+
+/// Which machine of its kind: fixes programming errors, drift exponents, faults.
+struct DeviceInstance {
+  std::uint64_t seed = 1;
+  std::uint32_t instance = 0;
+};
+
+/// Clocks and temperature; they move only when told.
+struct Epoch {
+  double age_s = 0;                ///< since programming
+  double since_calibration_s = 0;  ///< since the last calibration
+  double temperature_C = 25;
+};
+
+struct PlanOptions {
+  /// Separates the random numbers of layers: tag_of(layer name), or any number.
+  std::uint64_t scope = 0;
+};
+
+enum class Direction : std::uint8_t {
+  forward,     ///< C = A B
+  transposed,  ///< C = A B^T with the same stored B (input gradients in training)
+};
+
+/// What one execute did.
+struct Execution {
+  Activity activity;
+  OperandStatistics statistics;    ///< of the operands as executed
+  std::vector<std::string> lints;  ///< e.g. "saturated: 0.3 % of ADC samples clipped"
+};
+
+/// One stationary operand on one device.
+class Plan {
+ public:
+  virtual ~Plan() = default;
+
+  /// What programming or loading the operand cost (empty for dynamic plans, which pay per execute).
+  [[nodiscard]] virtual const Activity& setup() const = 0;
+  /// True when the operand stays on the machine; false when every execute reloads it.
+  [[nodiscard]] virtual bool resident() const = 0;
+  /// Name of the kernel or model variant that runs ("brg:avx512_core", "homodyne/gaussian").
+  [[nodiscard]] virtual std::string implementation() const { return {}; }
+
+  /// C = A B (A: m x k, C: m x n, m as given here; f32 or f64, the same type in A and C).
+  /// Throws ErrorCode::usage on wrong shapes.
+  virtual Execution execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
+                            Direction direction) = 0;
+  Execution execute(const ConstMatrixRef& a, const MatrixRef& c) {
+    return execute(a, c, Draw{}, Direction::forward);
+  }
+
+  /// Adds `delta` (k x n) to the stored operand in place and tells what that cost.
+  virtual Activity update(const ConstMatrixRef& delta) = 0;
+};
+
+/// Receives each layer's output as it is produced: (layer index, name, rows x width).
+using LayerSink = std::function<void(int, std::string_view, MatrixView<const float>)>;
+
+struct CompileOptions {
+  std::int64_t batch = 1;  ///< rows per execution: decides counts, reuse and normalisation
+};
+
+/// A network compiled for a device.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  /// Names that ledger rows' layer numbers point to (layer l is names[l - 1]).
+  [[nodiscard]] virtual const std::vector<std::string>& layer_names() const = 0;
+  /// Prices of the actions counted: the device's and those of the digital periphery.
+  [[nodiscard]] virtual const PriceTable& prices() const = 0;
+  [[nodiscard]] virtual const Activity& setup() const = 0;
+  [[nodiscard]] virtual bool resident() const = 0;
+  [[nodiscard]] virtual std::string implementation() const = 0;
+  /// One batch: inputs is rows x input_width (rows <= batch), outputs rows x output width.
+  virtual Execution run(MatrixView<const float> inputs, MatrixView<float> outputs, const Draw& draw,
+                        const LayerSink* sink) = 0;
+  /// The counts of run() on `rows` rows without computing.
+  [[nodiscard]] virtual Activity estimate(std::int64_t rows) const = 0;
+};
+
+/// One machine: preset, instance number and seed.
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  [[nodiscard]] virtual const DeviceSpec& spec() const = 0;
+  [[nodiscard]] virtual const PriceTable& prices() const = 0;
+
+  /// Whether this machine runs that product, with the reason when not.
+  [[nodiscard]] virtual Support supports(const GemmShape& shape, OperandMode mode,
+                                         ElementType precision) const = 0;
+
+  /// Counts of one execute, without computing: the function that execute itself counts with.
+  [[nodiscard]] virtual Activity estimate(const GemmShape& shape, OperandMode mode,
+                                          const OperandStatistics& statistics) const = 0;
+  /// Counts of programming a stationary operand (setup), without doing it.
+  [[nodiscard]] virtual Activity estimate_setup(const GemmShape& shape, OperandMode mode) const = 0;
+
+  /// Takes the stationary operand B (k x n, f32 or f64). `shape.m` is the expected rows of A.
+  virtual std::unique_ptr<Plan> plan(const GemmShape& shape, const ConstMatrixRef& b,
+                                     OperandMode mode, const PlanOptions& options) = 0;
+
+  /// Default: a plan per linear node, digital periphery on the host (backends/host_executable.h).
+  virtual std::unique_ptr<Executable> compile(const GraphView& graph,
+                                              const CompileOptions& options);
+
+  /// All plans of the device age together.
+  virtual void set_epoch(const Epoch& epoch) = 0;
+  [[nodiscard]] virtual Epoch epoch() const = 0;
+
+  /// Calibrates all plans through the machine's own converters and tells what it cost. "none" does
+  /// nothing. Usage error listing calibration_methods() for an unknown method.
+  virtual Activity calibrate(std::string_view method) = 0;
+  [[nodiscard]] virtual std::vector<std::string> calibration_methods() const { return {"none"}; }
+  [[nodiscard]] virtual std::string default_calibration() const { return "none"; }
+
+  /// Largest MAC rate of the modelled machine, 0 when unknown: no point may run faster.
+  [[nodiscard]] virtual double peak_mac_per_s() const { return 0; }
+};
+
+/// A kind of machine.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  [[nodiscard]] virtual const BackendInfo& info() const = 0;
+  /// Whether it can run on this computer, with the reason when not.
+  [[nodiscard]] virtual Support available() const = 0;
+  /// Keys of its device files; a static object.
+  [[nodiscard]] virtual const std::vector<ParameterSpec>& parameters() const = 0;
+  /// Makes a device. Usage error when parameters contradict each other (named, with the range).
+  [[nodiscard]] virtual std::unique_ptr<Device> open(const DeviceSpec& spec,
+                                                     const DeviceInstance& instance) const = 0;
+};
+
+/// All compiled-in backends in a fixed order (reference, onednn, cublas, systolic, crossbar,
+/// photonic); the list is generated by CMake from the enabled folders.
+const std::vector<const Backend*>& backends();
+
+/// The backend of that id; usage error suggesting the nearest id otherwise.
+const Backend& find_backend(std::string_view id);
+
+/// Preset name or .json file, with the backend's schema.
+DeviceSpec load_device(const Backend& backend, const std::string& name_or_file);
+
+}  // namespace jb

@@ -1,0 +1,62 @@
+#include "backends/core/paths.h"
+
+#include <cstdlib>
+#include <vector>
+
+#include "backends/core/error.h"
+
+namespace jb {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool holds_data(const fs::path& dir) {
+  std::error_code error;
+  return fs::is_directory(dir / "presets", error) && fs::is_directory(dir / "tables", error);
+}
+
+/// The source tree keeps presets and tables in two rooms.
+bool holds_sources(const fs::path& dir) {
+  std::error_code error;
+  return fs::is_directory(dir / "backends" / "presets", error);
+}
+
+fs::path executable_dir() {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  return error ? fs::path() : self.parent_path();
+}
+
+struct DataFolders {
+  fs::path presets, tables, suites;
+};
+
+DataFolders find_folders() {
+  if (const char* given = std::getenv("JOULEBENCH_DATA_DIR"); given != nullptr && *given != '\0') {
+    const fs::path dir(given);
+    if (!holds_data(dir)) {
+      fail_usage("JOULEBENCH_DATA_DIR is '{}', which holds no presets/ and tables/ folders", given);
+    }
+    return {dir / "presets", dir / "tables", dir / "suites"};
+  }
+  const fs::path installed = executable_dir().parent_path() / "share" / "joulebench";
+  if (holds_data(installed)) {
+    return {installed / "presets", installed / "tables", installed / "suites"};
+  }
+  const fs::path source(JOULEBENCH_SOURCE_DIR);
+  if (holds_sources(source)) {
+    return {source / "backends" / "presets", source / "backends" / "energy" / "tables",
+            source / "harness" / "suites"};
+  }
+  fail_usage(
+      "presets and tables are neither beside the program nor in its source tree: set "
+      "JOULEBENCH_DATA_DIR to the folder that holds presets/ and tables/");
+}
+
+}  // namespace
+
+fs::path presets_dir() { return find_folders().presets; }
+fs::path tables_dir() { return find_folders().tables; }
+fs::path suites_dir() { return find_folders().suites; }
+
+}  // namespace jb

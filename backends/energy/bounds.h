@@ -1,0 +1,36 @@
+#pragma once
+// Physical and arithmetic floors that no row may fall below; a violation makes a point
+// inconsistent.
+
+#include <string>
+#include <vector>
+
+#include "backends/core/shape.h"
+#include "backends/energy/ledger.h"
+
+namespace jb {
+
+inline constexpr double kBoltzmann_J_per_K = 1.380649e-23;    // SI definition (CODATA 2018)
+inline constexpr double kPlanck_J_s = 6.62607015e-34;         // SI definition (CODATA 2018)
+inline constexpr double kSpeedOfLight_m_per_s = 299792458.0;  // SI definition
+inline constexpr double kElectronCharge_C = 1.602176634e-19;  // SI definition (CODATA 2018)
+
+/// k T ln 2: least energy to erase a bit (Landauer 1961). 2.871e-21 J at 300 K.
+double landauer_J(double temperature_K) noexcept;
+
+/// Bytes that must cross the off-chip boundary when A, B and C start and end there:
+/// (m k + k n) * in + m n * out.
+double compulsory_bytes(const GemmShape& shape, double bytes_in, double bytes_out) noexcept;
+
+/// What a set of rows must satisfy; `off_chip_operands` tells whether operands live in DRAM.
+struct BoundsCheck {
+  double macs = 0;                  ///< logical MACs of the work
+  bool digital_arithmetic = false;  ///< Landauer applies to compute rows
+  double compulsory_bytes = 0;      ///< 0: no DRAM bound applies
+  double temperature_K = 300;
+};
+
+/// One sentence per violated bound, row by row; empty when all hold.
+std::vector<std::string> violated_bounds(const Ledger& ledger, const BoundsCheck& check);
+
+}  // namespace jb
