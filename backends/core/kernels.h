@@ -21,10 +21,11 @@ struct PhiloxBlock {
   std::uint32_t block, row_low, call_low, high;  ///< counter words 0 (before adding the lane) to 3
 };
 
+/// Each fills `blocks` consecutive blocks of 64 columns, in column order.
 struct RandomKernel {
-  void (*words)(const PhiloxBlock& block, std::uint32_t* out);  ///< 64 words in column order
-  void (*normals)(const PhiloxBlock& block, float* out);        ///< 64 standard normals
-  void (*uniforms)(const PhiloxBlock& block, float* out);       ///< 64 uniforms in (0, 1)
+  void (*words)(const PhiloxBlock& first, std::int64_t blocks, std::uint32_t* out);
+  void (*normals)(const PhiloxBlock& first, std::int64_t blocks, float* out);   ///< standard normal
+  void (*uniforms)(const PhiloxBlock& first, std::int64_t blocks, float* out);  ///< in (0, 1)
 };
 
 namespace baseline {

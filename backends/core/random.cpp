@@ -46,13 +46,15 @@ void fill_row(std::span<T> out, std::int64_t first_col, kernels::PhiloxBlock blo
   while (done < size) {
     const std::int64_t col = first_col + done;
     const std::int64_t offset = col % kBlock;
-    const std::int64_t count = std::min(kBlock - offset, size - done);
+    std::int64_t count = std::min(kBlock - offset, size - done);
     block.block = static_cast<std::uint32_t>(col / kBlock);
     if (count == kBlock) {
-      fill(block, out.data() + done);
+      const std::int64_t blocks = (size - done) / kBlock;
+      fill(block, blocks, out.data() + done);
+      count = blocks * kBlock;
     } else {
       alignas(64) T whole[kBlock];
-      fill(block, whole);
+      fill(block, 1, whole);
       std::copy_n(whole + offset, count, out.data() + done);
     }
     done += count;

@@ -54,8 +54,8 @@ TEST(Random, EveryInstructionSetDrawsTheSameWordsAndNearlyTheSameNormals) {
   const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
   for (int i = 0; i < 3; ++i) {
     if ((i == 1 && !has_avx2) || (i == 2 && !has_avx512)) continue;
-    all[i]->words(block, words[i]);
-    all[i]->normals(block, z[i]);
+    all[i]->words(block, 1, words[i]);
+    all[i]->normals(block, 1, z[i]);
     for (int j = 0; j < 64; ++j) {
       EXPECT_EQ(words[0][j], words[i][j]);
       // Contraction changes a handful of roundings: a few ulp of a value below 7.
