@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,8 @@ struct BackendInfo {
 struct DeviceInstance {
   std::uint64_t seed = 1;
   std::uint32_t instance = 0;
+  /// Arithmetic that a machine with several is opened for; default: the backend's first.
+  std::optional<ElementType> precision = {};
 };
 
 /// Clocks and temperature; they move only when told.
@@ -64,6 +67,20 @@ struct Execution {
   std::vector<std::string> lints;  ///< e.g. "saturated: 0.3 % of ADC samples clipped"
 };
 
+/// How to time a product by the machine's own clock.
+struct DeviceTimingOptions {
+  double min_time_s = 0.1;   ///< of each repetition, on the machine's clock
+  double warmup_s = 0.05;    ///< run before the first repetition, not recorded
+  int repetitions = 6;       ///< at least 1
+  bool cold_caches = false;  ///< caches are emptied before each product; else products follow on
+};
+
+struct DeviceTimes {
+  std::vector<double> times_s;  ///< seconds of one product, one entry a repetition, in order
+  std::int64_t iterations = 0;  ///< products in each repetition
+  std::string clock;            ///< what was read: "GPU events, ..."
+};
+
 /// One stationary operand on one device.
 class Plan {
  public:
@@ -84,6 +101,13 @@ class Plan {
     return execute(a, c, Draw{}, Direction::forward);
   }
 
+  /// Repeats the last execute on the machine alone, operands and result staying there, timed by the
+  /// machine's own clock. Nothing when it has none, or when nothing was executed: then the host's
+  /// clock around execute() is what there is.
+  virtual std::optional<DeviceTimes> time_on_device(const DeviceTimingOptions& /*options*/) {
+    return std::nullopt;
+  }
+
   /// Adds `delta` (k x n) to the stored operand in place and tells what that cost.
   virtual Activity update(const ConstMatrixRef& delta) = 0;
 };
@@ -93,6 +117,7 @@ using LayerSink = std::function<void(int, std::string_view, MatrixView<const flo
 
 struct CompileOptions {
   std::int64_t batch = 1;  ///< rows per execution: decides counts, reuse and normalisation
+  ElementType precision = ElementType::f32;  ///< arithmetic of the linear layers
 };
 
 /// A network compiled for a device.

@@ -31,7 +31,7 @@ HostExecutable::HostExecutable(Device& device, const GraphView& graph,
     names_.push_back(node.name);
     if (node.op != NodeOp::linear) continue;
     const GemmShape shape = shape_of(node, options.batch);
-    const Support support = device_.supports(shape, OperandMode::stationary, ElementType::f32);
+    const Support support = device_.supports(shape, OperandMode::stationary, options.precision);
     if (!support) fail_usage("layer '{}': {}", node.name, support.reason);
     plans_[i] =
         device_.plan(shape, node.weights, OperandMode::stationary, {.scope = tag_of(node.name)});

@@ -18,6 +18,8 @@ constexpr std::int64_t kRowPanels = 12;
 // Column panels of one piece of work when there are too few row blocks to share among threads.
 constexpr std::int64_t kColPanels = 8;
 constexpr std::size_t kAlign = 64;
+// Below this many MACs a product takes less time than waking other threads.
+constexpr double kSerialMacs = 1e6;
 
 template <class T>
 const kernels::GemmKernel<T>& kernel() {
@@ -169,7 +171,10 @@ void gemm(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<T> c, bool
   const bool share_columns = row_blocks < 4 * thread_count();
   const std::int64_t col_block = share_columns ? std::min(kColPanels, panels) : panels;
   const std::int64_t col_blocks = ceil_div(panels, col_block);
-  parallel_for(row_blocks * col_blocks, 1, [&](std::int64_t first, std::int64_t last) {
+  const double macs =
+      static_cast<double>(c.rows) * static_cast<double>(c.cols) * static_cast<double>(a.cols);
+  const std::int64_t pieces = row_blocks * col_blocks;
+  parallel_for(pieces, macs < kSerialMacs ? pieces : 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t piece = first; piece < last; ++piece) {
       const std::int64_t row = piece / col_blocks * row_block;
       const std::int64_t panel = piece % col_blocks * col_block;

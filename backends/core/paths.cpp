@@ -31,7 +31,15 @@ struct DataFolders {
   fs::path presets, tables, suites;
 };
 
+fs::path& given_dir() {
+  static fs::path dir;
+  return dir;
+}
+
 DataFolders find_folders() {
+  if (!given_dir().empty()) {
+    return {given_dir() / "presets", given_dir() / "tables", given_dir() / "suites"};
+  }
   if (const char* given = std::getenv("JOULEBENCH_DATA_DIR"); given != nullptr && *given != '\0') {
     const fs::path dir(given);
     if (!holds_data(dir)) {
@@ -54,6 +62,11 @@ DataFolders find_folders() {
 }
 
 }  // namespace
+
+void set_data_dir(const fs::path& dir) {
+  if (!holds_data(dir)) fail_usage("'{}' holds no presets/ and tables/ folders", dir.string());
+  given_dir() = dir;
+}
 
 fs::path presets_dir() { return find_folders().presets; }
 fs::path tables_dir() { return find_folders().tables; }
