@@ -1,0 +1,24 @@
+// What a build without oneDNN answers.
+
+#include "backends/onednn/onednn_plan.h"
+
+namespace jb::onednn {
+namespace {
+
+constexpr std::string_view kReason =
+    "this joulebench was built without oneDNN; install libdnnl-dev and configure again with "
+    "JOULEBENCH_ONEDNN=ON";
+
+}  // namespace
+
+Support available() { return Support::no(std::string(kReason)); }
+
+std::string version() { return {}; }
+
+std::unique_ptr<Plan> make_plan(std::shared_ptr<const CpuModel> /*model*/,
+                                const GemmShape& /*shape*/, const ConstMatrixRef& /*b*/,
+                                OperandMode /*mode*/) {
+  fail_usage("backend 'onednn' cannot compute: {}", kReason);
+}
+
+}  // namespace jb::onednn

@@ -1,0 +1,122 @@
+#include "backends/systolic/systolic_plan.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "backends/core/gemm.h"
+#include "backends/plan_checks.h"
+
+namespace jb::systolic {
+namespace {
+
+class SystolicPlan final : public Plan {
+ public:
+  SystolicPlan(std::shared_ptr<const SystolicModel> model, const GemmShape& shape,
+               const ConstMatrixRef& b, OperandMode mode)
+      : model_(std::move(model)),
+        shape_(shape),
+        mode_(mode),
+        b_(copy_as<double>(b)),
+        moments_(measure_operand(b)),
+        setup_(model_->load(shape, mode)) {}
+
+  [[nodiscard]] const Activity& setup() const override { return setup_; }
+  [[nodiscard]] bool resident() const override { return model_->weights_stay(shape_, mode_); }
+  [[nodiscard]] std::string implementation() const override {
+    static constexpr const char* kNames[] = {"ws", "os", "is"};
+    return std::string(model_->quantised() ? "s8/" : "float/") +
+           kNames[static_cast<std::size_t>(model_->array().dataflow)];
+  }
+
+  Execution execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& /*draw*/,
+                    Direction direction) override {
+    const bool transposed = direction == Direction::transposed;
+    const GemmShape shape = check_execute_operands(b_.rows(), b_.cols(), transposed, a, c);
+    if (model_->quantised() && shape.k > kLargestDepth) {
+      fail_usage("sums over k = {} may leave 32 bits; at most k = {} in s8", shape.k,
+                 kLargestDepth);
+    }
+    Execution result;
+    result.activity = model_->execute(shape, mode_);
+    result.statistics = {measure_operand(a), moments_};
+    if (model_->quantised()) {
+      multiply_quantised(a, transposed ? backward_codes() : forward_codes(), c);
+    } else {
+      multiply_float(a, transposed ? backward_floats() : forward_floats(), c);
+    }
+    return result;
+  }
+
+  Activity update(const ConstMatrixRef& delta) override {
+    check_delta(b_.rows(), b_.cols(), delta);
+    const Matrix<double> change = copy_as<double>(delta);
+    for (std::int64_t i = 0; i < b_.rows(); ++i) {
+      for (std::int64_t j = 0; j < b_.cols(); ++j) b_(i, j) += change(i, j);
+    }
+    moments_ = measure_operand(stored());
+    forward_codes_.reset();
+    backward_codes_.reset();
+    forward_floats_.reset();
+    backward_floats_.reset();
+    return model_->update(shape_, mode_);
+  }
+
+ private:
+  [[nodiscard]] MatrixView<const double> stored() const noexcept { return b_.view(); }
+
+  // The array holds codes of B for one direction of use; B^T has scales of its own, because a scale
+  // must not change along the sum. Each is made on first use.
+  const QuantisedWeights& forward_codes() {
+    if (!forward_codes_) forward_codes_ = quantise_weights(stored(), model_->weight_scale());
+    return *forward_codes_;
+  }
+  const QuantisedWeights& backward_codes() {
+    if (!backward_codes_) {
+      backward_codes_ = quantise_weights(stored().transposed(), model_->weight_scale());
+    }
+    return *backward_codes_;
+  }
+  const PackedMatrix<double>& forward_floats() {
+    if (!forward_floats_) forward_floats_.emplace(stored());
+    return *forward_floats_;
+  }
+  const PackedMatrix<double>& backward_floats() {
+    if (!backward_floats_) backward_floats_.emplace(stored().transposed());
+    return *backward_floats_;
+  }
+
+  // f32 operands are multiplied in float64 too: the idealised array rounds the result alone.
+  static void multiply_float(const ConstMatrixRef& a, const PackedMatrix<double>& b,
+                             const MatrixRef& c) {
+    if (a.type == ElementType::f64) {
+      gemm<double>(a.as<double>(), b, c.as<double>());
+      return;
+    }
+    const Matrix<double> left = copy_as<double>(a);
+    Matrix<double> product(c.rows, c.cols);
+    gemm<double>(left.view(), b, product.view());
+    copy_into(std::as_const(product).view(), c);
+  }
+
+  std::shared_ptr<const SystolicModel> model_;
+  GemmShape shape_;
+  OperandMode mode_;
+  Matrix<double> b_;
+  OperandMoments moments_;
+  Activity setup_;
+  std::optional<QuantisedWeights> forward_codes_;
+  std::optional<QuantisedWeights> backward_codes_;
+  std::optional<PackedMatrix<double>> forward_floats_;
+  std::optional<PackedMatrix<double>> backward_floats_;
+};
+
+}  // namespace
+
+std::unique_ptr<Plan> make_plan(std::shared_ptr<const SystolicModel> model, const GemmShape& shape,
+                                const ConstMatrixRef& b, OperandMode mode) {
+  check_plan_operand(shape, b);
+  return std::make_unique<SystolicPlan>(std::move(model), shape, b, mode);
+}
+
+}  // namespace jb::systolic
