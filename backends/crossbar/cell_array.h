@@ -1,0 +1,67 @@
+#pragma once
+// The cells that hold one stationary operand: a differential pair per weight, each cell with its
+// own programming error, drift exponent and noise, the same cells at every age.
+
+#include <cstdint>
+#include <span>
+
+#include "backends/backend.h"
+#include "backends/core/matrix.h"
+#include "backends/crossbar/config.h"
+
+namespace jb::crossbar {
+
+/// What the cells see of the clock at one age: computed once, used for every cell.
+struct CellClock {
+  double log_time = 0;        ///< ln((age + t0) / t0)
+  double flicker_growth = 0;  ///< sqrt(ln((t + t_read) / (2 t_read))), t = age + t0
+  std::uint64_t epoch = 0;    ///< key of the 1/f noise of this age
+};
+
+/// The clock of `model` at `age_s` >= 0 seconds since programming.
+[[nodiscard]] CellClock clock_at(const CellModel& model, double age_s);
+
+/// Pairs for a k x n matrix of weights. Conductances are relative to g_max.
+class CellArray {
+ public:
+  /// `config` must outlive the array. `scope` separates the random numbers of plans.
+  CellArray(const Config& config, const DeviceInstance& instance, std::uint64_t scope);
+
+  /// Programs `weights` (k x n, any scale; w = weight / full_scale). `event` numbers the
+  /// programmings of these cells: errors are drawn anew, exponents keep the cell's own random
+  /// number.
+  void program(MatrixView<const double> weights, double full_scale, std::uint64_t event);
+
+  /// Conductances of a row of cells: out[2 c] = g+, out[2 c + 1] = g- of column c (size 2 n).
+  void conductances(MatrixView<const double> weights, std::int64_t row, const CellClock& clock,
+                    std::span<double> out) const;
+
+  /// Effective weights of a row, in units of weight_unit() (size n).
+  void effective(MatrixView<const double> weights, std::int64_t row, const CellClock& clock,
+                 std::span<double> out) const;
+
+  /// Variance of the per-product noise of a row, at full-scale input, in array units squared.
+  void white_variance(MatrixView<const double> weights, std::int64_t row, const CellClock& clock,
+                      std::span<double> out) const;
+
+  /// Array units (sums of g x) per unit of an effective weight.
+  [[nodiscard]] double weight_unit() const noexcept;
+  /// Units of B per array unit.
+  [[nodiscard]] double array_scale() const noexcept;
+  /// True when effective weights are whole numbers of steps.
+  [[nodiscard]] bool integer() const noexcept;
+
+ private:
+  void program_row(MatrixView<const double> weights, std::int64_t row, std::uint64_t event,
+                   std::span<float> scratch);
+
+  const Config* config_;
+  RandomStream program_noise_;
+  RandomStream exponent_;
+  RandomStream flicker_;
+  double full_scale_ = 0;
+  Matrix<float> programmed_;  // k x 2n, g+ and g- side by side; empty for ideal cells
+  Matrix<float> exponents_;   // k x 2n
+};
+
+}  // namespace jb::crossbar

@@ -1,0 +1,218 @@
+#include "backends/crossbar/counts.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "backends/core/error.h"
+
+namespace jb::crossbar {
+namespace {
+
+struct ActionPrice {
+  Action action;
+  const char* parameter;
+  const char* component;
+  const char* name;
+  Category category;
+  Boundary boundary;
+  bool data_dependent;
+};
+
+constexpr std::array<ActionPrice, kActions> kActionPrices{{
+    {Action::core_mvm, "energy.core_mvm_J", "macro (undivided)", "core_mvm", Category::compute,
+     Boundary::B1, false},
+    {Action::dac, "energy.dac_J", "dac", "drive", Category::conversion, Boundary::B0, false},
+    {Action::cell_read, "energy.cell_read_J", "cells", "read", Category::compute, Boundary::B0,
+     true},
+    {Action::adc, "energy.adc_J", "adc", "convert", Category::conversion, Boundary::B0, false},
+    {Action::sample_hold, "energy.sample_hold_J", "sample_hold", "sample", Category::conversion,
+     Boundary::B0, false},
+    {Action::shift_add, "energy.shift_add_J", "digital", "shift_add", Category::compute,
+     Boundary::B1, false},
+    {Action::buffer_read, "energy.buffer_read_J", "buffer", "read_bit", Category::movement,
+     Boundary::B1, false},
+    {Action::buffer_write, "energy.buffer_write_J", "buffer", "write_bit", Category::movement,
+     Boundary::B1, false},
+    {Action::partial_sum, "energy.partial_sum_J", "digital", "partial_sum_add", Category::compute,
+     Boundary::B1, false},
+}};
+
+// Without a converter a value moves as the float32 that the host hands over.
+constexpr double kBitsWithoutConverter = 32;
+
+std::size_t index_of(Action action) { return static_cast<std::size_t>(action); }
+
+void refuse_divided_beside_undivided(const DeviceSpec& spec) {
+  if (spec.number("energy.core_mvm_J") <= 0) return;
+  for (const ActionPrice& price : kActionPrices) {
+    if (price.action == Action::core_mvm || spec.number(price.parameter) <= 0) continue;
+    fail_usage(
+        "device '{}': {} is part of the undivided figure energy.core_mvm_J and would count "
+        "twice; set one of them to 0",
+        spec.name(), price.parameter);
+  }
+  if (spec.number("power.static_W") > 0) {
+    fail_usage(
+        "device '{}': power.static_W is part of the undivided figure energy.core_mvm_J and "
+        "would count twice; set one of them to 0",
+        spec.name());
+  }
+}
+
+using Ids = std::array<std::optional<ActionId>, kActions>;
+
+void add(Activity& activity, const Ids& ids, Action action, double count) {
+  const auto& id = ids[index_of(action)];
+  if (id) activity.add(*id, count);
+}
+
+double bits_or_host(int bits) { return bits > 0 ? bits : kBitsWithoutConverter; }
+
+}  // namespace
+
+Catalogue catalogue_from(const DeviceSpec& spec) {
+  refuse_divided_beside_undivided(spec);
+  Catalogue out;
+  PriceTable& table = out.table;
+  for (const ActionPrice& entry : kActionPrices) {
+    if (spec.number(entry.parameter) <= 0) continue;
+    Price price = price_from(spec, entry.parameter, entry.component, entry.name, entry.category,
+                             entry.boundary);
+    price.data_dependent = entry.data_dependent;
+    table.highest = std::max(table.highest, entry.boundary);
+    out.product[index_of(entry.action)] = table.add(price);
+    price.category = Category::calibration;
+    out.calibration[index_of(entry.action)] = table.add(price);
+  }
+  if (spec.number("energy.program_cell_J") > 0) {
+    out.program = table.add(price_from(spec, "energy.program_cell_J", "cells", "program",
+                                       Category::programming, Boundary::B0));
+  }
+  if (spec.number("power.static_W") > 0) {
+    out.static_power = table.add(price_from(spec, "power.static_W", "machine", "static_second",
+                                            Category::static_power, Boundary::B3));
+    table.highest = Boundary::B3;
+  }
+  table.has_energy = !table.prices.empty();
+  // An undivided figure cannot be taken apart below its own boundary.
+  table.lowest = out.product[index_of(Action::core_mvm)] ? Boundary::B1 : Boundary::B0;
+  return out;
+}
+
+Layout layout_of(const Config& config, std::int64_t k, std::int64_t n, bool transposed) {
+  const Partition rows = partition(k, config.tile_rows, config.rule);
+  const Partition cols = partition(n, config.tile_cols, config.rule);
+  return transposed ? Layout{cols, rows} : Layout{rows, cols};
+}
+
+double Counter::rounds(std::int64_t tiles) const noexcept {
+  if (config_->tile_count == 0 || tiles <= config_->tile_count) return 1;
+  return std::ceil(static_cast<double>(tiles) / static_cast<double>(config_->tile_count));
+}
+
+double Counter::conductance_sum(const OperandMoments& b) const noexcept {
+  const double mean_level = b.max_abs > 0 ? b.mean_abs / b.max_abs : 0.0;
+  return 2.0 * config_->mapping.g_min + config_->mapping.range * mean_level;
+}
+
+double Counter::input_square(const OperandMoments& a) const noexcept {
+  const double full_scale =
+      config_->input_range == InputRange::fixed ? config_->input_max : a.max_abs;
+  if (full_scale <= 0) return 0;
+  return std::min(1.0, a.mean_square / (full_scale * full_scale));
+}
+
+void Counter::add_time(Activity& activity, double seconds) const {
+  activity.device_time_s += seconds;
+  add_static(activity, seconds);
+}
+
+void Counter::add_static(Activity& activity, double seconds) const {
+  if (catalogue_->static_power) activity.add(*catalogue_->static_power, seconds);
+}
+
+Activity Counter::execute(std::int64_t m, std::int64_t k, std::int64_t n, bool transposed,
+                          bool reloaded, const OperandStatistics& statistics) const {
+  const Layout layout = layout_of(*config_, k, n, transposed);
+  const auto rows = static_cast<double>(m);
+  const auto inputs = static_cast<double>(transposed ? n : k);
+  const auto outputs = static_cast<double>(transposed ? k : n);
+  const auto input_tiles = static_cast<double>(layout.inputs.tiles);
+  const auto output_tiles = static_cast<double>(layout.outputs.tiles);
+  const double tiles = input_tiles * output_tiles;
+  const double conversions = rows * outputs * input_tiles;
+  // Cells: t V^2 sum_ij (g+ + g-) x_j^2 with means in place of the sum; x relative to full scale.
+  const double cells =
+      rows * inputs * outputs * conductance_sum(statistics.b) * input_square(statistics.a);
+
+  Activity activity = reloaded ? program(k, n) : Activity{};
+  const Ids& ids = catalogue_->product;
+  add(activity, ids, Action::core_mvm, rows * tiles);
+  add(activity, ids, Action::dac, rows * inputs * output_tiles);
+  add(activity, ids, Action::cell_read, cells);
+  add(activity, ids, Action::adc, conversions);
+  add(activity, ids, Action::sample_hold, conversions);
+  add(activity, ids, Action::shift_add, conversions);
+  add(activity, ids, Action::buffer_read, rows * inputs * bits_or_host(config_->dac.bits));
+  add(activity, ids, Action::buffer_write, rows * outputs * bits_or_host(config_->adc_bits));
+  add(activity, ids, Action::partial_sum, rows * outputs * std::max(0.0, input_tiles - 1.0));
+  // A tile works on all its rows and columns, used or not.
+  const auto width = [](std::int64_t capacity, const Partition& p) {
+    return static_cast<double>(capacity == 0 ? p.size : capacity);
+  };
+  const Layout stored = layout_of(*config_, k, n, false);
+  activity.executed_macs = rows * tiles * width(config_->tile_rows, stored.inputs) *
+                           width(config_->tile_cols, stored.outputs);
+  add_time(activity, rows * rounds(layout.tiles()) * config_->mvm_time_s);
+  return activity;
+}
+
+Activity Counter::program(std::int64_t k, std::int64_t n) const {
+  Activity activity;
+  const double cells = 2.0 * static_cast<double>(k) * static_cast<double>(n) *
+                       static_cast<double>(config_->cells_per_polarity);
+  if (catalogue_->program) activity.add(*catalogue_->program, cells);
+  const Layout layout = layout_of(*config_, k, n, false);
+  add_time(activity, rounds(layout.tiles()) * static_cast<double>(layout.inputs.longest()) *
+                         config_->program_row_time_s);
+  return activity;
+}
+
+Activity Counter::calibrate(std::int64_t k, std::int64_t n, const OperandMoments& b) const {
+  Activity activity;
+  const Layout layout = layout_of(*config_, k, n, false);
+  if (layout.tiles() == 0) return activity;
+  const auto vectors_of = [this](std::int64_t inputs) {
+    const std::int64_t asked = config_->calibration_vectors;
+    return asked == 0 ? inputs : std::min(asked, inputs);
+  };
+  // One-hot vectors, every tile with its own: a tile reads as many as it has inputs, or those
+  // asked.
+  const double reads = static_cast<double>(layout.inputs.tiles - 1) *
+                           static_cast<double>(vectors_of(layout.inputs.size)) +
+                       static_cast<double>(vectors_of(layout.inputs.last));
+  const auto outputs = static_cast<double>(n);
+  const auto output_tiles = static_cast<double>(layout.outputs.tiles);
+  const Ids& ids = catalogue_->calibration;
+  add(activity, ids, Action::core_mvm, reads * output_tiles);
+  add(activity, ids, Action::dac, reads * output_tiles);
+  add(activity, ids, Action::cell_read, reads * outputs * conductance_sum(b));
+  add(activity, ids, Action::adc, reads * outputs);
+  add(activity, ids, Action::sample_hold, reads * outputs);
+  add(activity, ids, Action::shift_add, reads * outputs);
+  add(activity, ids, Action::buffer_write, reads * outputs * bits_or_host(config_->adc_bits));
+  activity.device_time_s =
+      static_cast<double>(vectors_of(layout.inputs.longest())) * config_->mvm_time_s;
+  return activity;
+}
+
+Activity Counter::setup(std::int64_t k, std::int64_t n, const OperandMoments& b) const {
+  Activity activity = program(k, n);
+  if (config_->default_calibration == "none") return activity;
+  const Activity reference = calibrate(k, n, b);
+  add_static(activity, reference.device_time_s);
+  activity += reference;
+  return activity;
+}
+
+}  // namespace jb::crossbar

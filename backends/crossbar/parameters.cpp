@@ -1,0 +1,127 @@
+// Keys of crossbar device files. Defaults describe an ideal, unpriced machine.
+
+#include "backends/crossbar/config.h"
+
+namespace jb::crossbar {
+namespace {
+
+using Schema = std::vector<ParameterSpec>;
+
+constexpr std::int64_t kLargestTile = 1 << 20;
+
+void add_array(Schema& s) {
+  s.push_back(integer_spec("tile.rows", "1", 0, kLargestTile,
+                           "inputs (crossbar rows) of a tile; 0: as many as the matrix needs", 0));
+  s.push_back(integer_spec("tile.cols", "1", 0, kLargestTile,
+                           "outputs (crossbar columns) of a tile; 0: as many as needed", 0));
+  s.push_back(
+      integer_spec("tile.count", "1", 0, 1 << 24, "tiles of the machine; 0: as many as needed", 0));
+  s.push_back(choice_spec("tile.partition", {"fill", "equal"},
+                          "full tiles first, or tiles of nearly equal size", "fill"));
+  s.push_back(integer_spec("weight.bits", "1", 0, 16,
+                           "bits of a weight, sign included; 0: analog weights", 0));
+  s.push_back(integer_spec("cell.bits", "1", 0, 16,
+                           "bits of a cell: 2^bits conductance levels; 0: analog cells", 0));
+  s.push_back(number_spec("cell.on_off", "1", 0, 1e15,
+                          "G_max / G_min of a cell, above 1; 0: G_min is 0", 0.0));
+  s.push_back(number_spec("cell.g_max_uS", "uS", 1e-6, 1e9,
+                          "largest conductance, to which program.c0 ... c4 refer", 25.0));
+  s.push_back(integer_spec("cell.per_polarity", "1", 1, 16,
+                           "physical cells whose sum is one conductance of a pair", 1));
+}
+
+void add_cell(Schema& s) {
+  s.push_back(choice_spec("cell.model",
+                          {"ideal", "pcm-like", "pcm-hermes-1dev", "pcm-hermes-2dev", "generic"},
+                          "statistics of programming, drift and read noise", "ideal"));
+  s.push_back(number_spec("program.scale", "1", 0, 1e3, "multiplies the programming error", 1.0));
+  const char* const order[] = {"c0", "c1", "c2", "c3", "c4"};
+  for (const char* c : order) {
+    s.push_back(number_spec(std::string("program.") + c, "uS", -1e9, 1e9,
+                            "generic cell: coefficient of u^i, u = G / g_max, in the std of the "
+                            "programmed conductance",
+                            0.0));
+  }
+  s.push_back(number_spec("drift.scale", "1", 0, 1e3, "multiplies the drift exponents", 1.0));
+  s.push_back(number_spec("drift.nu_mean", "1", -1, 1, "generic cell: mean drift exponent", 0.0));
+  s.push_back(number_spec("drift.nu_std", "1", 0, 1,
+                          "generic cell: spread of the exponent between cells", 0.0));
+  s.push_back(number_spec("drift.t0_s", "s", 1e-9, 1e9,
+                          "generic cell: end of programming to first read", 20.0));
+  s.push_back(number_spec("read.scale", "1", 0, 1e3, "multiplies the 1/f read noise", 1.0));
+  s.push_back(number_spec("read.flicker", "1", 0, 1,
+                          "generic cell: 1/f read noise relative to G before its growth", 0.0));
+  s.push_back(
+      number_spec("read.t_read_s", "s", 1e-12, 1, "generic cell: duration of one read", 250e-9));
+  s.push_back(number_spec("read.white", "1", 0, 1,
+                          "read noise drawn anew per product: std relative to G", 0.0));
+}
+
+void add_converters(Schema& s) {
+  s.push_back(integer_spec("dac.bits", "1", 0, 16,
+                           "bits of the sign-magnitude input converter; 0: none", 0));
+  s.push_back(choice_spec("input.range", {"per_vector", "fixed"},
+                          "full scale of inputs: max|x| of each vector, or input.max",
+                          "per_vector"));
+  s.push_back(number_spec("input.max", "1", 1e-300, 1e300,
+                          "full scale of inputs when input.range is fixed", 1.0));
+  s.push_back(integer_spec("adc.bits", "1", 0, 16, "bits of the output converter; 0: none", 0));
+  s.push_back(choice_spec("adc.style", {"quantizer", "sign-magnitude"},
+                          "2^bits levels without a zero, or 2^bits - 1 with one",
+                          "sign-magnitude"));
+  s.push_back(choice_spec("adc.range", {"max", "given"},
+                          "+- inputs in use of the tile, or +- adc.limit", "max"));
+  s.push_back(number_spec("adc.limit", "1", 1e-9, 1e9,
+                          "range when adc.range is given, in array units (sums of g x, relative "
+                          "to G_max and to full-scale inputs)",
+                          1.0));
+  s.push_back(number_spec("adc.gain_error", "1", 0, 1,
+                          "std of the static gain error of each converter", 0.0));
+  s.push_back(number_spec("adc.offset_error", "1", 0, 1e3,
+                          "std of the static offset of each converter, in steps", 0.0));
+  s.push_back(choice_spec("calibration.default", {"none", "gdc", "column"},
+                          "calibration whose reference is read right after programming", "none"));
+  s.push_back(integer_spec("calibration.vectors", "1", 0, kLargestTile,
+                           "one-hot vectors read per tile; 0: one per input", 0));
+}
+
+void add_prices(Schema& s) {
+  const auto energy = [&s](const char* key, const char* description) {
+    s.push_back(number_spec(key, "J", 0, 1, description, 0.0));
+  };
+  energy("energy.core_mvm_J",
+         "undivided energy of one tile product, converters and local logic included; excludes the "
+         "other energies of a product");
+  energy("energy.dac_J", "driving one input line once");
+  energy("energy.cell_read_J", "one cell at g_max with a full-scale input, one read");
+  energy("energy.adc_J", "one conversion");
+  energy("energy.sample_hold_J", "sampling one output once");
+  energy("energy.shift_add_J", "one digital correction or shift-and-add of a conversion");
+  energy("energy.buffer_read_J", "reading one bit of input buffer");
+  energy("energy.buffer_write_J", "writing one bit of output buffer");
+  energy("energy.partial_sum_J", "adding the partial sums of two tiles, one output");
+  energy("energy.program_cell_J", "programming one physical cell, verification included");
+  s.push_back(number_spec("power.static_W", "W", 0, 1e6,
+                          "power of the machine that flows whether or not it computes", 0.0));
+  s.push_back(number_spec("time.mvm_s", "s", 0, 1e3, "one product of a tile", 0.0));
+  s.push_back(number_spec("time.program_row_s", "s", 0, 1e6,
+                          "programming one row of a tile; all tiles and columns in parallel", 0.0));
+}
+
+Schema make_schema() {
+  Schema s;
+  add_array(s);
+  add_cell(s);
+  add_converters(s);
+  add_prices(s);
+  return s;
+}
+
+}  // namespace
+
+const std::vector<ParameterSpec>& parameter_schema() {
+  static const Schema schema = make_schema();
+  return schema;
+}
+
+}  // namespace jb::crossbar

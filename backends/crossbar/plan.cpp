@@ -1,0 +1,275 @@
+#include "backends/crossbar/plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "backends/core/threads.h"
+#include "backends/plan_checks.h"
+
+namespace jb::crossbar {
+namespace {
+
+constexpr std::int64_t kRowsPerPiece = 16;
+// Above this share of clipped samples a run carries the lint "saturated".
+constexpr double kSaturationShare = 1e-3;
+
+/// Refuses NaN and infinity: no converter has a code for them.
+void check_finite(const ConstMatrixRef& x, std::string_view what) {
+  if (has_non_finite(x)) {
+    fail_usage(
+        "{} holds NaN or infinite elements, which no conductance or input line can take; "
+        "clean the data",
+        what);
+  }
+}
+
+/// Largest |weight|: the w = 1 of the mapping.
+double largest_magnitude(const Matrix<double>& weights) {
+  double largest = 0;
+  for (std::int64_t i = 0; i < weights.size(); ++i) {
+    largest = std::max(largest, std::abs(weights.data()[i]));
+  }
+  return largest;
+}
+
+std::uint64_t scope_of_tile(std::uint64_t scope, std::int64_t tile) {
+  // Odd multiplier of SplitMix64 (Steele et al., OOPSLA 2014): distinct scopes for distinct tiles.
+  return scope + 0x9e3779b97f4a7c15ULL * static_cast<std::uint64_t>(tile + 1);
+}
+
+void add_lint(std::vector<std::string>& lints, std::int64_t clipped, std::int64_t all,
+              std::string_view what) {
+  const double share = all > 0 ? static_cast<double>(clipped) / static_cast<double>(all) : 0.0;
+  if (share > kSaturationShare) {
+    lints.push_back(fmt::format("saturated: {:.2g} % of {} clipped", 100.0 * share, what));
+  }
+}
+
+}  // namespace
+
+CrossbarPlan::CrossbarPlan(std::shared_ptr<Machine> machine, const GemmShape& shape,
+                           const ConstMatrixRef& b, OperandMode mode, const PlanOptions& options)
+    : machine_(std::move(machine)),
+      scope_(options.scope),
+      cells_(machine_->config, machine_->instance, options.scope) {
+  check_plan_operand(shape, b);
+  if (shape.k > 0 && shape.n > 0) check_computable(GemmShape{1, shape.n, shape.k}, "crossbar");
+  check_finite(b, "B");
+  weights_ = copy_as<double>(b);
+  moments_ = measure_operand(std::as_const(weights_).view());
+  const std::int64_t tiles = layout_of(machine_->config, rows(), cols(), false).tiles();
+  resident_ = mode == OperandMode::stationary && machine_->fits(tiles);
+  tiles_ = resident_ ? tiles : 0;
+  draw_converters();
+  if (resident_) {
+    program(0);
+    setup_ = machine_->counter().setup(rows(), cols(), moments_);
+  }
+  machine_->tiles_in_use += tiles_;
+  machine_->plans.push_back(this);
+}
+
+CrossbarPlan::~CrossbarPlan() {
+  std::erase(machine_->plans, this);
+  machine_->tiles_in_use -= tiles_;
+}
+
+double CrossbarPlan::cell_age() const noexcept {
+  // A reloaded operand was programmed just before its execute.
+  return resident_ ? std::max(0.0, machine_->epoch.age_s - programmed_at_s_) : 0.0;
+}
+
+void CrossbarPlan::program(std::uint64_t event) {
+  cells_.program(std::as_const(weights_).view(), largest_magnitude(weights_), event);
+  event_ = event;
+  programmed_ = true;
+  factor_ = 1;
+  column_factors_.clear();
+  drop_effective();
+  if (resident_ && machine_->config.default_calibration != "none") take_reference();
+}
+
+void CrossbarPlan::age_changed() {
+  if (resident_ && !machine_->config.cell.ideal) drop_effective();
+}
+
+void CrossbarPlan::drop_effective() {
+  for (const int direction : {0, 1}) {
+    packed_float_[direction] = {};
+    packed_double_[direction] = {};
+  }
+}
+
+void CrossbarPlan::draw_converters() {
+  const Config& config = machine_->config;
+  if (config.adc_gain_error == 0 && config.adc_offset_error == 0) return;
+  for (const int direction : {0, 1}) {
+    const Layout layout = layout_of(config, rows(), cols(), direction == 1);
+    const std::int64_t outputs = direction == 1 ? rows() : cols();
+    const std::uint64_t side = direction == 1 ? tag_of("rows") : tag_of("columns");
+    const auto draw = [&](std::string_view what, double std) {
+      const RandomStream stream(machine_->instance.seed, machine_->instance.instance,
+                                tag_of(what) ^ side, scope_);
+      Matrix<float> errors(layout.inputs.tiles, outputs);
+      for (std::int64_t t = 0; t < errors.rows(); ++t) {
+        const std::span<float> row(errors.data() + t * outputs, static_cast<std::size_t>(outputs));
+        stream.normals(row, t, 0, 0);
+        for (float& e : row) e *= static_cast<float>(std);
+      }
+      return errors;
+    };
+    gain_[direction] = draw("crossbar.adc.gain", config.adc_gain_error);
+    offset_[direction] = draw("crossbar.adc.offset", config.adc_offset_error);
+  }
+}
+
+std::vector<RandomStream> CrossbarPlan::white_streams(std::string_view what,
+                                                      std::int64_t tiles) const {
+  std::vector<RandomStream> streams;
+  if (machine_->config.cell.white == 0) return streams;
+  for (std::int64_t t = 0; t < tiles; ++t) {
+    streams.emplace_back(machine_->instance.seed, machine_->instance.instance, tag_of(what),
+                         scope_of_tile(scope_, t));
+  }
+  return streams;
+}
+
+Pass CrossbarPlan::pass(bool transposed, const Draw& draw) const {
+  const Config& config = machine_->config;
+  const Layout layout = layout_of(config, rows(), cols(), transposed);
+  Pass out;
+  out.config = &config;
+  out.inputs = layout.inputs;
+  out.outputs = transposed ? rows() : cols();
+  out.draw = draw;
+  out.white =
+      white_streams(transposed ? "crossbar.white.back" : "crossbar.white", layout.inputs.tiles);
+  const double unit = cells_.weight_unit() / config.dac.full_code();
+  const auto width = static_cast<std::size_t>(out.outputs);
+  const int direction = transposed ? 1 : 0;
+  for (std::int64_t t = 0; t < layout.inputs.tiles; ++t) {
+    TileOutput tile;
+    tile.adc = config.adc(layout.inputs.length(t));
+    tile.array_per_sum = unit;
+    tile.lsb_per_sum = unit / tile.adc.lsb();
+    if (gain_[direction].size() > 0) {
+      tile.gain = {gain_[direction].data() + t * out.outputs, width};
+      tile.offset = {offset_[direction].data() + t * out.outputs, width};
+    }
+    out.tiles.push_back(tile);
+  }
+  const double scale = cells_.array_scale();
+  // A factor per column corrects the converters of columns; products with B^T leave through those
+  // of rows and take the factor of the whole plan.
+  if (column_factors_.empty() || transposed) {
+    out.scale.assign(width, scale * factor_);
+  } else {
+    for (const double factor : column_factors_) out.scale.push_back(scale * factor);
+  }
+  return out;
+}
+
+template <>
+CrossbarPlan::Packed<float>& CrossbarPlan::packed<float>(bool transposed) {
+  return packed_float_[transposed ? 1 : 0];
+}
+
+template <>
+CrossbarPlan::Packed<double>& CrossbarPlan::packed<double>(bool transposed) {
+  return packed_double_[transposed ? 1 : 0];
+}
+
+template <class U>
+const PackedTiles<U>& CrossbarPlan::effective_tiles(bool transposed) {
+  Packed<U>& cache = packed<U>(transposed);
+  if (cache.valid) return cache.tiles;
+  const Config& config = machine_->config;
+  const MatrixView<const double> weights = std::as_const(weights_).view();
+  const CellClock clock = clock_at(config.cell, cell_age());
+  const Partition inputs = layout_of(config, rows(), cols(), transposed).inputs;
+  const auto pack = [&](auto fill_row, std::vector<PackedMatrix<U>>& out) {
+    Matrix<U> full(rows(), cols());
+    parallel_for(rows(), kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<double> values(static_cast<std::size_t>(cols()));
+      for (std::int64_t row = begin; row < end; ++row) {
+        fill_row(row, std::span<double>(values));
+        std::transform(values.begin(), values.end(), full.data() + row * cols(),
+                       [](double v) { return static_cast<U>(v); });
+      }
+    });
+    const MatrixView<const U> view = std::as_const(full).view();
+    const MatrixView<const U> driven = transposed ? view.transposed() : view;
+    for (std::int64_t t = 0; t < inputs.tiles; ++t) {
+      out.emplace_back(driven.block(inputs.begin(t), 0, inputs.length(t), driven.cols));
+    }
+  };
+  pack([&](std::int64_t row, std::span<double> out) { cells_.effective(weights, row, clock, out); },
+       cache.tiles.weights);
+  if (config.cell.white > 0) {
+    pack([&](std::int64_t row,
+             std::span<double> out) { cells_.white_variance(weights, row, clock, out); },
+         cache.tiles.variances);
+  }
+  cache.valid = true;
+  return cache.tiles;
+}
+
+bool CrossbarPlan::sums_fit_float(const Layout& layout) const noexcept {
+  if (!cells_.integer() || machine_->config.dac.bits == 0) return true;
+  constexpr double kExactFloatIntegers = 16777216.0;  // 2^24
+  return static_cast<double>(layout.inputs.longest()) * machine_->config.dac.full_code() *
+             machine_->config.mapping.steps() <
+         kExactFloatIntegers;
+}
+
+Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
+                                Direction direction) {
+  const bool transposed = direction == Direction::transposed;
+  const GemmShape shape = check_execute_operands(rows(), cols(), transposed, a, c);
+  check_finite(a, "A");
+  // A reloaded operand is programmed anew for each call, with the errors of that call.
+  if (!resident_ && (!programmed_ || event_ != draw.call)) program(draw.call);
+  const Pass settings = pass(transposed, draw);
+  const Layout layout = layout_of(machine_->config, rows(), cols(), transposed);
+  Saturation seen;
+  if (a.type == ElementType::f64) {
+    seen = multiply<double, double>(settings, effective_tiles<double>(transposed), a.as<double>(),
+                                    c.as<double>());
+  } else if (sums_fit_float(layout)) {
+    seen = multiply<float, float>(settings, effective_tiles<float>(transposed), a.as<float>(),
+                                  c.as<float>());
+  } else {
+    seen = multiply<float, double>(settings, effective_tiles<double>(transposed), a.as<float>(),
+                                   c.as<float>());
+  }
+  Execution result;
+  result.statistics = {measure_operand(a), moments_};
+  result.activity = machine_->counter().execute(shape.m, rows(), cols(), transposed, !resident_,
+                                                result.statistics);
+  add_lint(result.lints, seen.outputs_clipped, seen.outputs, "ADC samples");
+  add_lint(result.lints, seen.inputs_clipped, seen.inputs, "DAC inputs");
+  return result;
+}
+
+Activity CrossbarPlan::update(const ConstMatrixRef& delta) {
+  check_delta(rows(), cols(), delta);
+  check_finite(delta, "the update");
+  const Matrix<double> change = copy_as<double>(delta);
+  Matrix<double> updated(rows(), cols());
+  for (std::int64_t i = 0; i < weights_.size(); ++i) {
+    updated.data()[i] = weights_.data()[i] + change.data()[i];
+  }
+  check_finite(std::as_const(updated).view(), "the updated operand");
+  weights_ = std::move(updated);
+  moments_ = measure_operand(std::as_const(weights_).view());
+  if (!resident_) {
+    programmed_ = false;  // the next execute programs and pays
+    return {};
+  }
+  programmed_at_s_ = machine_->epoch.age_s;
+  program(event_ + 1);
+  return machine_->counter().setup(rows(), cols(), moments_);
+}
+
+}  // namespace jb::crossbar

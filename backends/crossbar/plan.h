@@ -1,0 +1,109 @@
+#pragma once
+// A crossbar device's shared state and its plans.
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "backends/backend.h"
+#include "backends/crossbar/cell_array.h"
+#include "backends/crossbar/config.h"
+#include "backends/crossbar/counts.h"
+#include "backends/crossbar/product.h"
+
+namespace jb::crossbar {
+
+class CrossbarPlan;
+
+/// What a device and its plans share. Plans keep it alive and take themselves out at their end.
+struct Machine {
+  DeviceSpec spec;
+  Config config;
+  Catalogue catalogue;
+  DeviceInstance instance;
+  Epoch epoch;
+  std::uint64_t calibrations = 0;    ///< readings so far: each sees fresh per-product noise
+  std::int64_t tiles_in_use = 0;     ///< by resident plans
+  std::vector<CrossbarPlan*> plans;  ///< alive, in order of creation
+
+  [[nodiscard]] Counter counter() const { return {config, catalogue}; }
+  /// Whether a stationary operand finds that many tiles free.
+  [[nodiscard]] bool fits(std::int64_t tiles) const noexcept {
+    return config.tile_count == 0 || tiles <= config.tile_count - tiles_in_use;
+  }
+};
+
+/// Mean |output| of one-hot vectors, in array units.
+struct Reading {
+  double mean = 0;
+  std::vector<double> columns;
+};
+
+class CrossbarPlan final : public Plan {
+ public:
+  CrossbarPlan(std::shared_ptr<Machine> machine, const GemmShape& shape, const ConstMatrixRef& b,
+               OperandMode mode, const PlanOptions& options);
+  ~CrossbarPlan() override;
+  CrossbarPlan(const CrossbarPlan&) = delete;
+  CrossbarPlan& operator=(const CrossbarPlan&) = delete;
+
+  [[nodiscard]] const Activity& setup() const override { return setup_; }
+  [[nodiscard]] bool resident() const override { return resident_; }
+  [[nodiscard]] std::string implementation() const override { return machine_->config.variant(); }
+  Execution execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
+                    Direction direction) override;
+  Activity update(const ConstMatrixRef& delta) override;
+
+  /// The device's clock moved.
+  void age_changed();
+  /// Reads through the converters and sets the digital factors. `column`: one factor per column.
+  Activity calibrate(bool column, std::uint64_t reading);
+  /// Digital factor of the whole plan from its last calibration (1 before the first).
+  [[nodiscard]] double factor() const noexcept { return factor_; }
+
+ private:
+  template <class U>
+  struct Packed {
+    bool valid = false;
+    PackedTiles<U> tiles;
+  };
+
+  [[nodiscard]] std::int64_t rows() const noexcept { return weights_.rows(); }
+  [[nodiscard]] std::int64_t cols() const noexcept { return weights_.cols(); }
+  [[nodiscard]] double cell_age() const noexcept;
+  void program(std::uint64_t event);
+  void drop_effective();
+  void draw_converters();
+  [[nodiscard]] bool sums_fit_float(const Layout& layout) const noexcept;
+  [[nodiscard]] Pass pass(bool transposed, const Draw& draw) const;
+  [[nodiscard]] std::vector<RandomStream> white_streams(std::string_view what,
+                                                        std::int64_t tiles) const;
+  [[nodiscard]] Reading read(double age_s, std::uint64_t reading) const;
+  void take_reference();
+
+  template <class U>
+  Packed<U>& packed(bool transposed);
+  template <class U>
+  const PackedTiles<U>& effective_tiles(bool transposed);
+
+  std::shared_ptr<Machine> machine_;
+  std::uint64_t scope_;
+  bool resident_ = false;
+  std::int64_t tiles_ = 0;
+  Matrix<double> weights_;  // B as given
+  OperandMoments moments_;
+  CellArray cells_;
+  std::uint64_t event_ = 0;  // programming that the cells hold
+  bool programmed_ = false;
+  double programmed_at_s_ = 0;  // device age at that programming
+  Activity setup_;
+  Matrix<float> gain_[2];  // static converter errors per direction: input tile x output
+  Matrix<float> offset_[2];
+  Packed<float> packed_float_[2];  // per direction
+  Packed<double> packed_double_[2];
+  Reading reference_;
+  double factor_ = 1;
+  std::vector<double> column_factors_;  // empty: factor_ for all
+};
+
+}  // namespace jb::crossbar
