@@ -1,0 +1,63 @@
+#pragma once
+// What the modulators send: operands as field amplitudes (DAC codes, or the values themselves), the
+// light that this takes, and how a code translates back to the operand's unit.
+//
+// A DAC of b bits sends integer codes |q| <= 2^(b-1) - 1, q = round(x * (1 / max|x|) * q_max), with
+// the maximum of the row of A (per_vector), of the batch (per_batch), the given full scale
+// (fixed_scale), or of the whole of B. Levels are uniform in field: the drive is taken to be
+// predistorted.
+
+#include <cstdint>
+#include <vector>
+
+#include "backends/core/gemm.h"
+#include "backends/core/matrix.h"
+#include "backends/core/operand_statistics.h"
+#include "backends/photonic/parameters.h"
+
+namespace jb::photonic {
+
+/// The inner dimension cut into readouts: piece c covers [c * length, min(k, (c + 1) * length)).
+struct Pieces {
+  std::int64_t k = 0;
+  std::int64_t length = 0;  ///< at least 1
+  std::int64_t count = 0;   ///< 0 when k is 0
+  [[nodiscard]] std::int64_t begin(std::int64_t c) const noexcept { return c * length; }
+  [[nodiscard]] std::int64_t size(std::int64_t c) const noexcept {
+    return (c + 1) * length < k ? length : k - c * length;
+  }
+};
+Pieces cut_into(std::int64_t k, std::int64_t length) noexcept;
+
+/// A as sent. T is the type that products are formed in.
+template <class T>
+struct ActivationFields {
+  MatrixView<const T> fields;  ///< m x k: codes, or A itself
+  std::vector<double> unit;    ///< m: value of field 1 in A's unit; 0 for a row without light
+  std::vector<double> alpha;   ///< m: sqrt(photons per slot) of field 1
+  std::vector<double> energy;  ///< pieces x m: sum of fields^2 over the piece
+  Matrix<T> storage;           ///< holds the fields when they are not A itself
+};
+
+/// `a` must be finite; `moments` are those of `a` (the batch).
+template <class T>
+ActivationFields<T> send_activations(const ConstMatrixRef& a, const OperandMoments& moments,
+                                     const HomodyneParameters& p, const Pieces& pieces);
+
+/// B as sent in one direction.
+struct WeightFields {
+  double unit = 0;                              ///< value of field 1 in B's unit; 0: no light
+  double beta = 0;                              ///< sqrt(photons per slot) of field 1
+  std::vector<double> energy;                   ///< pieces x n: sum of fields^2 over the piece
+  std::vector<PackedMatrix<float>> packed_f32;  ///< a matrix per piece, in one of the two types
+  std::vector<PackedMatrix<double>> packed_f64;
+};
+
+/// `b` (k x n, finite) is what the direction of use multiplies by; packed as f32 or f64.
+WeightFields send_weights(MatrixView<const double> b, const OperandMoments& moments,
+                          const HomodyneParameters& p, const Pieces& pieces, bool as_f32);
+
+/// True when every partial sum of code products over `length` slots is an integer that f32 holds.
+bool codes_fit_f32(const HomodyneParameters& p, std::int64_t length) noexcept;
+
+}  // namespace jb::photonic

@@ -1,0 +1,88 @@
+#pragma once
+// What detectors and converters make of one row of products: noise, full well, ADC.
+//
+// Balanced homodyne detection of row i and column j over K slots gives D electrons with
+//   E[D]   = 2 eta alpha_i beta sum_l a_il b_lj
+//   Var[D] = eta (alpha_i^2 ||a_i||^2 + beta^2 ||b_j||^2)       all photoelectrons: no strong-LO
+//   limit
+// (R. Hamerly et al., PRX 9, 021032 (2019), Sec. II; var(D) / gain^2 is its noise law around Eq.
+// (3), exact per row). It does not vanish where E[D] does. To this come, independent of each other
+// and therefore as one normal of summed variance: kTC, amplifier and dark current (per readout) and
+// laser relative intensity noise, whose sum_l (a_il b_lj)^2 is taken as ||a_i||^2 ||b_j||^2 / K,
+// its expectation over operands of independent elements.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "backends/analog/converter.h"
+#include "backends/core/matrix.h"
+#include "backends/core/random.h"
+#include "backends/photonic/parameters.h"
+
+namespace jb::photonic {
+
+/// Machine settings of a readout.
+struct ReadoutSettings {
+  bool shot = true;
+  bool poisson = false;  ///< draw the counts of both diodes instead of a normal
+  double readout_variance_e2 = 0;
+  double rin_variance = 0;  ///< of one symbol
+  double cycles = 1;        ///< K: slots of this readout
+  double well_e = 0;        ///< |D| is clipped here (may be infinite)
+  analog::Adc adc;          ///< in electrons; or none
+};
+
+/// What row i of A brings to its readouts.
+struct RowLight {
+  double gain_e = 0;   ///< electrons per unit product of fields: 2 eta alpha_i beta
+  double light_e = 0;  ///< eta alpha_i^2 ||a_i||^2
+};
+
+/// What the columns of B bring: lane errors included.
+struct ColumnLight {
+  std::vector<double> light_e;  ///< eta beta^2 ||b_j||^2
+  std::vector<double> signal;   ///< factor on E[D]: 1 without lane errors
+};
+
+/// Keyed streams of the readout's noise.
+class ReadoutNoise {
+ public:
+  ReadoutNoise(std::uint64_t seed, std::uint32_t instance, std::uint64_t scope, bool transposed);
+  [[nodiscard]] const RandomStream& normal() const noexcept { return normal_; }
+  [[nodiscard]] const RandomStream& plus() const noexcept { return plus_; }
+  [[nodiscard]] const RandomStream& minus() const noexcept { return minus_; }
+  [[nodiscard]] const RandomStream& rejection() const noexcept { return rejection_; }
+
+ private:
+  RandomStream normal_;
+  RandomStream plus_;
+  RandomStream minus_;
+  RandomStream rejection_;
+};
+
+/// Coordinates of the first element of a row of readouts.
+struct ReadoutKey {
+  std::int64_t row = 0;
+  std::int64_t first_col = 0;
+  std::uint64_t call = 0;
+};
+
+/// Buffers of one thread for rows of `n` readouts.
+struct ReadoutBuffers {
+  explicit ReadoutBuffers(std::int64_t n)
+      : electrons(static_cast<std::size_t>(n)),
+        plus(static_cast<std::size_t>(n)),
+        minus(static_cast<std::size_t>(n)) {}
+  std::vector<double> electrons;  ///< in: products of fields; out: electrons, or ADC codes
+  std::vector<float> plus;
+  std::vector<float> minus;
+};
+
+/// Turns the products of fields in buffers.electrons into what is read. Returns how many readouts
+/// were clipped by the full well or the ADC.
+std::int64_t read_row(const ReadoutSettings& settings, const RowLight& row,
+                      const ColumnLight& columns, const ReadoutNoise& noise, const ReadoutKey& key,
+                      ReadoutBuffers& buffers);
+
+}  // namespace jb::photonic
