@@ -1,0 +1,286 @@
+// From flags, axes and a suite to the list of points.
+
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include "backends/core/error.h"
+#include "backends/core/paths.h"
+#include "backends/core/text.h"
+#include "harness/cli/axes.h"
+#include "harness/cli/point_flags.h"
+
+namespace jb::harness::cli {
+
+namespace {
+
+constexpr const char* kDefaultDataset = "synthetic-digits";
+
+bool is_flag(const std::string& name) {
+  const std::vector<std::string> names = point_flag_names();
+  return name == "m" || name == "n" || name == "k" ||
+         std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool ends_in_json(const std::string& name) {
+  return name.size() > 5 && name.compare(name.size() - 5, 5, ".json") == 0;
+}
+
+std::vector<std::string> backends_with_device(const std::string& device) {
+  std::vector<std::string> ids;
+  for (const Backend* backend : backends()) {
+    const std::vector<std::string> names = preset_names(backend->info().id);
+    if (std::find(names.begin(), names.end(), device) != names.end()) {
+      ids.push_back(backend->info().id);
+    }
+  }
+  return ids;
+}
+
+// Axis names are flags or device parameters of one of the backends asked for.
+void check_axis_names(const std::vector<Axis>& axes, const std::vector<std::string>& backend_ids) {
+  std::vector<std::string> known = point_flag_names();
+  known.insert(known.end(), {"m", "n", "k"});
+  for (const std::string& id : backend_ids) {
+    for (const ParameterSpec& parameter : find_backend(id).parameters()) {
+      known.push_back(parameter.key);
+    }
+  }
+  for (const Axis& axis : axes) {
+    if (std::find(known.begin(), known.end(), axis.name) != known.end()) continue;
+    fail_usage("-a {}: neither a point flag nor a device parameter of {}{}", axis.name,
+               join(backend_ids), did_you_mean(axis.name, known));
+  }
+}
+
+void apply_setting(PointSpec& point, const Setting& setting) {
+  for (const auto& [name, text] : setting) {
+    if (name == "backend" || name == "device") continue;
+    if (is_flag(name)) {
+      apply_flag(point, name, text);
+    } else {
+      point.set[name] = text;
+    }
+  }
+}
+
+// Flags that override a suite's points; what does not concern a point is left out.
+void apply_overrides(PointSpec& point, const PointFlags& flags) {
+  for (const std::string& name : point_flag_names()) {
+    const auto at = flags.values.find(name);
+    if (at == flags.values.end() || name == "backend" || name == "device") continue;
+    const bool of_networks = name == "data" || name == "dataset" || name == "batch";
+    const bool of_products = name == "dist" || name == "dynamic";
+    if ((of_networks && point.op != Op::network) || (of_products && point.op == Op::network)) {
+      continue;
+    }
+    apply_flag(point, name, at->second);
+  }
+  PointFlags only_set;
+  only_set.set = flags.set;
+  for (const auto& [key, text] : one_point(only_set).set) point.set[key] = text;
+}
+
+// The points of a suite on what --backend and --device ask for.
+std::vector<PointSpec> select(const std::vector<PointSpec>& suite,
+                              const std::vector<std::string>& ids, const std::string& device) {
+  std::vector<PointSpec> selected;
+  if (device.empty()) {
+    for (const PointSpec& point : suite) {
+      if (std::find(ids.begin(), ids.end(), point.backend) != ids.end()) selected.push_back(point);
+    }
+    return selected;
+  }
+  std::set<std::string> seen;
+  for (PointSpec point : suite) {
+    // The workload alone: what a suite says about its own targets does not concern this device.
+    point.set.clear();
+    point.precision.reset();
+    point.calibration.reset();
+    point.since_calibration_s.reset();
+    point.age_s = 0;
+    point.device = device;
+    for (const std::string& id : ids) {
+      point.backend = id;
+      if (seen.insert(repro_line(point)).second) selected.push_back(point);
+    }
+  }
+  return selected;
+}
+
+std::vector<Axis> axes_of(const PointFlags& flags) {
+  std::vector<Axis> axes;
+  if (flags.has("backend")) {
+    axes.push_back({"backend", split_list("--backend", flags.values.at("backend"))});
+    for (const std::string& id : axes.back().values) find_backend(id);
+  }
+  for (const std::string& text : flags.axes) {
+    axes.push_back(axis_from(text));
+    if (flags.has(axes.back().name)) {
+      fail_usage("-a {}: the flag --{} is given too; keep one of them", axes.back().name,
+                 axes.back().name);
+    }
+  }
+  return axes;
+}
+
+std::vector<std::string> backend_ids(const PointFlags& flags, const std::vector<Axis>& axes,
+                                     bool of_suite) {
+  for (const Axis& axis : axes) {
+    if (axis.name == "backend") return axis.values;
+  }
+  if (flags.has("device")) return {backend_of_device(flags.values.at("device"))};
+  if (!of_suite) return {PointSpec{}.backend};
+  std::vector<std::string> ids;
+  for (const Backend* backend : backends()) ids.push_back(backend->info().id);
+  return ids;
+}
+
+void check_one_workload(const PointFlags& flags, const std::vector<Axis>& axes) {
+  std::vector<std::string> given;
+  for (const char* name : {"gemm", "conv", "shape", "network"}) {
+    const bool on_axis = std::any_of(axes.begin(), axes.end(),
+                                     [name](const Axis& axis) { return axis.name == name; });
+    if (flags.has(name) || on_axis) given.push_back(std::string("--") + name);
+  }
+  if (given.size() > 1) {
+    fail_usage("{} name different workloads; give one of them", join(given, " and "));
+  }
+  if (flags.has("data") && !flags.has("dataset") &&
+      std::none_of(axes.begin(), axes.end(),
+                   [](const Axis& axis) { return axis.name == "dataset"; })) {
+    fail_usage("--data: say what the folder holds with --dataset, such as --dataset mnist");
+  }
+}
+
+std::vector<PointSpec> points_of_flags(const PointFlags& flags, const std::vector<Axis>& axes,
+                                       const std::vector<std::string>& ids) {
+  if (!names_workload(flags)) {
+    fail_usage("no workload given; name one with --gemm, --conv, --shape or --network");
+  }
+  PointFlags base = flags;
+  base.values.erase("backend");
+  std::vector<PointSpec> points;
+  for (const Setting& setting : cross(axes, flags.zips)) {
+    PointFlags with_setting = base;
+    Setting later;  // sizes and device parameters change what the flags have set
+    for (const auto& [name, text] : setting) {
+      if (is_flag(name) && name.size() > 1) {
+        with_setting.values[name] = text;
+      } else {
+        later.emplace_back(name, text);
+      }
+    }
+    if (!with_setting.has("backend")) {
+      with_setting.values["backend"] = with_setting.has("device")
+                                           ? backend_of_device(with_setting.values["device"])
+                                           : ids.front();
+    }
+    PointSpec point = one_point(with_setting);
+    apply_setting(point, later);
+    points.push_back(point);
+  }
+  return points;
+}
+
+std::vector<PointSpec> points_of_suite(const PointFlags& flags, const std::vector<Axis>& axes,
+                                       const std::vector<std::string>& ids,
+                                       const std::vector<PointSpec>& suite) {
+  std::vector<Axis> crossed;
+  for (const Axis& axis : axes) {
+    if (axis.name == "device") {
+      fail_usage(
+          "-a device: a suite names its devices; give --device or a workload such as --gemm");
+    }
+    if (axis.name != "backend") crossed.push_back(axis);
+  }
+  const std::string device = flags.has("device") ? flags.values.at("device") : std::string();
+  const std::vector<Setting> settings = cross(crossed, flags.zips);
+  const std::vector<PointSpec> selected = select(suite, ids, device);
+  if (selected.size() > kMostPoints / settings.size()) {
+    fail_usage("the axes make more than {} points; take fewer values", kMostPoints);
+  }
+  std::vector<PointSpec> points;
+  for (PointSpec point : selected) {
+    apply_overrides(point, flags);
+    for (const Setting& setting : settings) {
+      points.push_back(point);
+      apply_setting(points.back(), setting);
+    }
+  }
+  if (points.empty()) {
+    fail_usage(
+        "the suite has no point on {}; name a workload with --gemm, --conv, --shape or "
+        "--network",
+        join(ids));
+  }
+  return points;
+}
+
+std::vector<PointSpec> filtered(const std::vector<PointSpec>& points, const std::string& filter) {
+  if (filter.empty()) return points;
+  std::regex pattern;
+  try {
+    pattern.assign(filter, std::regex::ECMAScript | std::regex::optimize);
+  } catch (const std::regex_error&) {
+    fail_usage("--filter: '{}' is not a regular expression (ECMAScript)", filter);
+  }
+  std::vector<PointSpec> kept;
+  for (const PointSpec& point : points) {
+    if (std::regex_search(point_label(point), pattern)) kept.push_back(point);
+  }
+  if (kept.empty()) {
+    fail_usage("--filter: '{}' matches none of the {} points; see them with --dry-run", filter,
+               points.size());
+  }
+  return kept;
+}
+
+}  // namespace
+
+std::string backend_of_device(const std::string& device) {
+  if (ends_in_json(device)) {
+    const Json file = read_json_file(device);
+    if (!file.is_object() || !file.contains("backend") || !file["backend"].is_string()) {
+      fail_usage("{}: a device file names its backend in the key 'backend'", device);
+    }
+    return find_backend(file["backend"].get<std::string>()).info().id;
+  }
+  const std::vector<std::string> ids = backends_with_device(device);
+  if (ids.size() == 1) return ids.front();
+  if (ids.size() > 1) {
+    fail_usage("--device: '{}' is a device of {}; say which with --backend", device, join(ids));
+  }
+  std::vector<std::string> names;
+  for (const Backend* backend : backends()) {
+    for (const std::string& name : preset_names(backend->info().id)) names.push_back(name);
+  }
+  fail_usage("--device: unknown device '{}'{}; see 'joulebench list devices'", device,
+             did_you_mean(device, names));
+}
+
+void check_device_belongs(const PointSpec& point) {
+  if (point.device.empty() || ends_in_json(point.device)) return;
+  const std::vector<std::string> ids = backends_with_device(point.device);
+  if (ids.empty() || std::find(ids.begin(), ids.end(), point.backend) != ids.end()) return;
+  fail_usage("--device: '{}' is a device of {}, not of {} (it has: {})", point.device, join(ids),
+             point.backend, join(preset_names(point.backend)));
+}
+
+std::vector<PointSpec> make_points(const PointFlags& flags,
+                                   const std::vector<PointSpec>& suite_points) {
+  const std::vector<Axis> axes = axes_of(flags);
+  check_one_workload(flags, axes);
+  const bool of_suite = !suite_points.empty();
+  const std::vector<std::string> ids = backend_ids(flags, axes, of_suite);
+  check_axis_names(axes, ids);
+  std::vector<PointSpec> points = of_suite ? points_of_suite(flags, axes, ids, suite_points)
+                                           : points_of_flags(flags, axes, ids);
+  for (PointSpec& point : points) {
+    if (point.op == Op::network && point.dataset.empty()) point.dataset = kDefaultDataset;
+    check_device_belongs(point);
+  }
+  return filtered(points, flags.filter);
+}
+
+}  // namespace jb::harness::cli

@@ -1,0 +1,21 @@
+#pragma once
+// Texts of `joulebench explain`.
+
+#include <string>
+
+#include "backends/backend.h"
+#include "results/record.h"
+
+namespace jb::harness::cli {
+
+/// A record row by row: counts, constants with their sources, sums with their formulas, times.
+/// Lines of at most `width` columns.
+std::string explain_record(const results::Record& record, int width);
+
+/// A device's parameters and prices, with units, classes and sources.
+std::string explain_device(const Backend& backend, const DeviceSpec& spec, int width);
+
+/// The same as JSON: device_json with its prices.
+Json device_with_prices_json(const Backend& backend, const DeviceSpec& spec);
+
+}  // namespace jb::harness::cli

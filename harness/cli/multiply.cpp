@@ -1,0 +1,137 @@
+// joulebench multiply: C = A B on one backend with the user's own matrices.
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+
+#include "backends/core/error.h"
+#include "backends/core/text.h"
+#include "harness/cli/app.h"
+#include "harness/cli/output.h"
+#include "harness/cli/point_flags.h"
+#include "harness/io/npy.h"
+#include "harness/runner.h"
+#include "results/report/terminal_table.h"
+
+namespace jb::harness::cli {
+
+namespace {
+
+struct MultiplyFlags {
+  PointFlags points;
+  std::string a;
+  std::string b;
+  std::string output;
+  std::string color = "auto";
+  bool json = false;
+  bool quiet = false;
+};
+
+template <class T>
+void refuse_non_finite_of(const std::string& path, const Matrix<T>& matrix) {
+  for (std::int64_t i = 0; i < matrix.rows(); ++i) {
+    for (std::int64_t j = 0; j < matrix.cols(); ++j) {
+      if (std::isfinite(matrix(i, j))) continue;
+      fail_usage(
+          "{}: the element at row {}, column {} (from 0) is {}; only finite numbers can be "
+          "multiplied",
+          path, i, j, matrix(i, j));
+    }
+  }
+}
+
+NpyMatrix read_finite(const std::string& path) {
+  NpyMatrix matrix = read_npy(path);
+  if (matrix.type == ElementType::f64) {
+    refuse_non_finite_of(path, matrix.f64);
+  } else {
+    refuse_non_finite_of(path, matrix.f32);
+  }
+  return matrix;
+}
+
+// A place that cannot be written is refused before the product is computed.
+void check_output(const std::string& output) {
+  if (output.empty()) return;
+  const std::filesystem::path path(output);
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    fail_usage("-o: {} is a folder; name a file such as {}", output, (path / "C.npy").string());
+  }
+  if (!std::filesystem::is_directory(folder, error)) {
+    fail_usage("-o: the folder {} does not exist; make it first", folder.string());
+  }
+}
+
+template <class T>
+results::Record multiply_as(const PointSpec& point, const NpyMatrix& a, const NpyMatrix& b,
+                            const MultiplyFlags& flags) {
+  Matrix<T> c(a.rows, b.cols);
+  results::Record record = multiply_point(point, a.ref(), b.ref(), c.view(), RunOptions{});
+  if (record.status == results::Status::ok && !flags.output.empty()) {
+    write_npy(flags.output, std::as_const(c).view());
+  }
+  return record;
+}
+
+int multiply(const MultiplyFlags& flags) {
+  check_choice("--color", flags.color, {"auto", "always", "never"});
+  PointSpec point = one_point(flags.points);
+  if (!flags.points.has("backend") && flags.points.has("device")) {
+    point.backend = backend_of_device(point.device);
+  }
+  check_device_belongs(point);
+  check_output(flags.output);
+  const NpyMatrix a = read_finite(flags.a);
+  const NpyMatrix b = read_finite(flags.b);
+  if (a.cols != b.rows) {
+    fail_usage("{} is {} x {} and {} is {} x {}: the columns of A and the rows of B must agree",
+               flags.a, a.rows, a.cols, flags.b, b.rows, b.cols);
+  }
+  point.gemm = {a.rows, b.cols, a.cols};
+  check_runnable(point);
+  const bool wide = a.type == ElementType::f64 || b.type == ElementType::f64;
+  const results::Record record = wide && computes_f64(find_backend(point.backend))
+                                     ? multiply_as<double>(point, a, b, flags)
+                                     : multiply_as<float>(point, a, b, flags);
+  if (flags.json) {
+    print(results::to_json(record).dump() + "\n");
+  } else if (!flags.quiet) {
+    print(results::energy_table({record}, table_style(flags.color)));
+  }
+  if (record.status != results::Status::ok) {
+    say(fmt::format("{}: {}", results::name_of(record.status), record.reason));
+    return kSomeFailed;
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_multiply_verb(CLI::App& app, VerbAction& action) {
+  CLI::App* verb =
+      add_verb(app, "multiply",
+               "C = A B on one backend with your own matrices; A[m x k] holds "
+               "activations, B[k x n] is the stationary operand",
+               "joulebench multiply A.npy B.npy --backend photonic -o C.npy\n"
+               "joulebench multiply A.npy B.npy --device pcm-hermes --age 3600 --json");
+  const auto flags = std::make_shared<MultiplyFlags>();
+  verb->add_option("A", flags->a, "float32 or float64 .npy, C or Fortran order")->required();
+  verb->add_option("B", flags->b, "the same; its rows are the columns of A")->required();
+  add_point_flags(*verb, flags->points, FlagUse::one_gemm);
+  verb->add_option("-o,--output", flags->output,
+                   "writes C: float64 where an input is and the backend is a simulator or "
+                   "reference, else float32")
+      ->type_name("C.npy")
+      ->group("Output");
+  verb->add_flag("--json", flags->json, "the record on stdout")->group("Output");
+  verb->add_option("--color", flags->color, "auto, always or never")
+      ->type_name("WHEN")
+      ->group("Output");
+  verb->add_flag("-q,--quiet", flags->quiet, "no summary: files and exit code")->group("Output");
+  verb->callback([flags, &action] { action = [flags] { return multiply(*flags); }; });
+}
+
+}  // namespace jb::harness::cli

@@ -1,0 +1,245 @@
+// A convolution, lowered group by group onto matrix products of one device.
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "backends/energy/bounds.h"
+#include "harness/host_matrix.h"
+#include "harness/operands.h"
+#include "harness/point_context.h"
+
+namespace jb::harness {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Elements of lowered A that exist at a time. A larger layer is gathered block by block.
+constexpr std::int64_t kLoweredElements = std::int64_t{1} << 25;
+
+std::int64_t rows_per_block(const GemmShape& shape) {
+  return std::clamp<std::int64_t>(kLoweredElements / shape.k, 1, shape.m);
+}
+
+/// Moments of `count` more elements added to those of `known` elements.
+void merge(OperandMoments& sum, double known, const OperandMoments& more, double count) {
+  if (known == 0) {
+    sum = more;
+    return;
+  }
+  const double total = known + count;
+  sum.mean_square = (sum.mean_square * known + more.mean_square * count) / total;
+  sum.mean_abs = (sum.mean_abs * known + more.mean_abs * count) / total;
+  sum.nonzero_frac = (sum.nonzero_frac * known + more.nonzero_frac * count) / total;
+  sum.max_abs = std::max(sum.max_abs, more.max_abs);
+}
+
+/// The product of one group: where its operands are, its plan and its result.
+template <class T>
+struct Group {
+  ConvLowering<T> lowering;
+  MatrixView<const T> filters;  // k x n: a transposed view of the KCRS weights
+  std::unique_ptr<Plan> plan;
+  Matrix<T> result;  // m x n
+};
+
+template <class T>
+class ConvRun {
+ public:
+  ConvRun(const PointContext& context, Device& device)
+      : context_(context),
+        device_(device),
+        shape_(context.point.conv),
+        gemm_(shape_.gemm()),
+        block_(rows_per_block(gemm_)) {}
+
+  Outcome run();
+
+ private:
+  void make_groups();
+  Execution execute_group(Group<T>& group);
+  Execution execute_all();
+  [[nodiscard]] Fidelity verify();
+  [[nodiscard]] Pricing pricing() const;
+
+  const PointContext& context_;
+  Device& device_;
+  ConvShape shape_;
+  GemmShape gemm_;
+  std::int64_t block_;
+  Matrix<T> input_;
+  Matrix<T> weights_;
+  Matrix<T> lowered_;  // one block, reused
+  std::vector<Group<T>> groups_;
+};
+
+template <class T>
+void ConvRun<T>::make_groups() {
+  const PointSpec& point = context_.point;
+  const Matrix<float> input =
+      make_operand(OperandRole::a, shape_.images * shape_.in_channels * shape_.height, shape_.width,
+                   point.dist, point.seed);
+  const Matrix<float> weights =
+      make_operand(OperandRole::b, shape_.out_channels, gemm_.k, point.dist, point.seed);
+  input_ = copy_as<T>(input.view());
+  weights_ = copy_as<T>(weights.view());
+  lowered_ = Matrix<T>(block_, gemm_.k);
+  for (std::int64_t g = 0; g < shape_.groups; ++g) {
+    const MatrixView<const T> filters =
+        std::as_const(weights_).view().block(g * gemm_.n, 0, gemm_.n, gemm_.k).transposed();
+    const PlanOptions options{tag_of("conv2d") + static_cast<std::uint64_t>(g)};
+    groups_.push_back({ConvLowering<T>(shape_, input_.data(), g), filters,
+                       device_.plan(gemm_, filters, OperandMode::stationary, options),
+                       Matrix<T>(gemm_.m, gemm_.n)});
+  }
+}
+
+template <class T>
+Execution ConvRun<T>::execute_group(Group<T>& group) {
+  Execution total;
+  double elements = 0;
+  for (std::int64_t row = 0; row < gemm_.m; row += block_) {
+    const std::int64_t rows = std::min(block_, gemm_.m - row);
+    const MatrixView<T> lowered = lowered_.view().block(0, 0, rows, gemm_.k);
+    group.lowering.gather(row, lowered);
+    const MatrixView<T> result = group.result.view().block(row, 0, rows, gemm_.n);
+    Execution part = group.plan->execute(ConstMatrixRef(lowered), MatrixRef(result), Draw{0, row},
+                                         Direction::forward);
+    const double count = static_cast<double>(rows) * static_cast<double>(gemm_.k);
+    merge(total.statistics.a, elements, part.statistics.a, count);
+    total.statistics.b = part.statistics.b;
+    elements += count;
+    total.lints.insert(total.lints.end(), part.lints.begin(), part.lints.end());
+    total.activity = std::move(part.activity);
+  }
+  // The blocks are this program's, not the machine's: it runs the group's product as a whole, and
+  // the counts are those of the whole.
+  if (block_ < gemm_.m) {
+    total.activity = device_.estimate(gemm_, OperandMode::stationary, total.statistics);
+  }
+  return total;
+}
+
+template <class T>
+Execution ConvRun<T>::execute_all() {
+  Execution total;
+  double elements = 0;
+  const double count = static_cast<double>(gemm_.m) * static_cast<double>(gemm_.k);
+  for (Group<T>& group : groups_) {
+    const Execution part = execute_group(group);
+    merge(total.statistics.a, elements, part.statistics.a, count);
+    merge(total.statistics.b, elements, part.statistics.b, count);
+    elements += count;
+    total.activity += part.activity;
+    total.lints.insert(total.lints.end(), part.lints.begin(), part.lints.end());
+  }
+  return total;
+}
+
+template <class T>
+Fidelity ConvRun<T>::verify() {
+  Fidelity fidelity;
+  const double budget = kFullVerificationMacs / static_cast<double>(shape_.groups);
+  const auto rows = rows_to_verify(gemm_, budget, context_.point.seed);
+  Matrix<T> row(1, gemm_.k);
+  for (Group<T>& group : groups_) {
+    const auto gather = [&](std::span<const std::int64_t> names, MatrixView<double> out) {
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        group.lowering.gather(names[i], row.view());
+        for (std::int64_t j = 0; j < gemm_.k; ++j) {
+          out(static_cast<std::int64_t>(i), j) = static_cast<double>(row(0, j));
+        }
+      }
+    };
+    verify_product(fidelity, gemm_, gather, group.filters, std::as_const(group.result).view(),
+                   rows);
+  }
+  return fidelity;
+}
+
+template <class T>
+Pricing ConvRun<T>::pricing() const {
+  Pricing pricing;
+  pricing.prices = &device_.prices();
+  pricing.source = context_.price_source();
+  pricing.digital_arithmetic = context_.backend.info().kind == "cmos";
+  pricing.compulsory_bytes =
+      conv_compulsory_bytes(shape_, link_bytes(context_), groups_.front().plan->resident());
+  pricing.temperature_C = context_.point.temperature_C;
+  return pricing;
+}
+
+template <class T>
+Outcome ConvRun<T>::run() {
+  make_groups();
+  Counts counts;
+  counts.calibration = bring_to_age(context_, device_);
+  for (Group<T>& group : groups_) {
+    poison(group.result.view());
+    counts.setup += group.plan->setup();
+  }
+  const Clock::time_point start = Clock::now();
+  const Execution execution = execute_all();
+  const double host_time_s = std::chrono::duration<double>(Clock::now() - start).count();
+  counts.execution = execution.activity;
+
+  Outcome outcome;
+  outcome.implementation = groups_.front().plan->implementation();
+  outcome.work.macs = shape_.macs();
+  outcome.work.compulsory_bytes = conv_compulsory_bytes(shape_, link_bytes(context_), false);
+  outcome.statistics = statistics_json(execution.statistics);
+  outcome.measurement["stationary_operand"] =
+      groups_.front().plan->resident() ? "resident" : "reloaded";
+  outcome.measurement["reuse_rows_per_load"] = gemm_.m;
+  outcome.measurement["lowering"] = "gathered on the host, inside the time of measured machines";
+  add_host_time(outcome, host_time_s);
+  add_fidelity(outcome, verify(), expected_error_bound(context_, element_type_of<T>, gemm_.k),
+               context_.fidelity_provenance());
+  if (outcome.status == results::Status::failed) return outcome;
+  add_energy(outcome, counts, pricing());
+  if (context_.measured()) {
+    add_measured_time(outcome, time_repeatedly([&] { execute_all(); }, context_.timing()),
+                      context_.timing());
+  } else {
+    add_modelled_time(outcome, execution.activity.device_time_s, device_.peak_mac_per_s(),
+                      context_.time_source());
+  }
+  add_execution_lints(outcome, execution.lints);
+  add_device_lints(outcome, context_.spec, device_.prices());
+  return outcome;
+}
+
+double memory_needed(const ConvShape& shape, ElementType host) {
+  const GemmShape gemm = shape.gemm();
+  const auto groups = static_cast<double>(shape.groups);
+  const double input = static_cast<double>(shape.images) * static_cast<double>(shape.in_channels) *
+                       static_cast<double>(shape.height) * static_cast<double>(shape.width);
+  const double filters = static_cast<double>(gemm.k) * static_cast<double>(gemm.n) * groups;
+  const double outputs = static_cast<double>(gemm.m) * static_cast<double>(gemm.n) * groups;
+  const double lowered = static_cast<double>(rows_per_block(gemm)) * static_cast<double>(gemm.k);
+  const double element = bytes_of(host);
+  // Operands exist once as made (float32) and once in the host type; plans keep a packed copy.
+  return (input + filters) * (element + sizeof(float)) + filters * element +
+         (outputs + lowered) * element;
+}
+
+}  // namespace
+
+Outcome run_conv(const PointContext& context, Device& device) {
+  const GemmShape gemm = context.point.conv.gemm();
+  const Support support = device.supports(gemm, OperandMode::stationary, context.precision);
+  if (!support) return Outcome::stopped(results::Status::unsupported, support.reason);
+  const ElementType host = context.host_type();
+  if (const Support memory = fits_in_memory(memory_needed(context.point.conv, host)); !memory) {
+    return Outcome::stopped(results::Status::unsupported, memory.reason);
+  }
+  if (context.measured()) {
+    if (const Support clock = timing_available(); !clock) {
+      return Outcome::stopped(results::Status::unavailable, clock.reason);
+    }
+  }
+  if (host == ElementType::f64) return ConvRun<double>(context, device).run();
+  return ConvRun<float>(context, device).run();
+}
+
+}  // namespace jb::harness

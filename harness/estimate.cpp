@@ -1,0 +1,158 @@
+// Counts and prices without computing: the same counting as a run, at any size.
+
+#include <fmt/core.h>
+
+#include "backends/energy/bounds.h"
+#include "harness/point_context.h"
+#include "harness/workload_cache.h"
+
+namespace jb::harness {
+namespace {
+
+/// What the three ops give to the common end.
+struct Estimated {
+  Counts counts;
+  Pricing pricing;
+  double macs = 0;
+  double compulsory_bytes = 0;
+};
+
+void finish(Outcome& outcome, const PointContext& context, const Device& device,
+            const Estimated& estimated) {
+  outcome.work.macs = estimated.macs;
+  outcome.work.compulsory_bytes = estimated.compulsory_bytes;
+  add_energy(outcome, estimated.counts, estimated.pricing);
+  add_modelled_time(outcome, estimated.counts.execution.device_time_s, device.peak_mac_per_s(),
+                    context.time_source());
+  add_device_lints(outcome, context.spec, *estimated.pricing.prices);
+}
+
+Pricing base_pricing(const PointContext& context, const PriceTable& prices) {
+  Pricing pricing;
+  pricing.prices = &prices;
+  pricing.source = context.price_source();
+  pricing.digital_arithmetic = context.backend.info().kind == "cmos";
+  pricing.temperature_C = context.point.temperature_C;
+  return pricing;
+}
+
+/// One product `times` over (groups of a convolution). Whether the stationary operand fits is not
+/// told by counts, so the traffic bound is that of a resident one.
+Outcome estimate_product(const PointContext& context, const Device& device, const GemmShape& shape,
+                         double times, double compulsory, double resident_bytes,
+                         const OperandStatistics& statistics) {
+  const OperandMode mode = context.point.dynamic ? OperandMode::dynamic : OperandMode::stationary;
+  if (const Support support = device.supports(shape, mode, context.precision); !support) {
+    return Outcome::stopped(results::Status::unsupported, support.reason);
+  }
+  Estimated estimated;
+  estimated.counts.execution = device.estimate(shape, mode, statistics).scaled(times);
+  estimated.counts.setup = device.estimate_setup(shape, mode).scaled(times);
+  estimated.macs = shape.macs() * times;
+  estimated.compulsory_bytes = compulsory;
+  estimated.pricing = base_pricing(context, device.prices());
+  estimated.pricing.compulsory_bytes = compulsory - (context.point.dynamic ? 0 : resident_bytes);
+  Outcome outcome;
+  outcome.statistics = statistics_json(statistics);
+  finish(outcome, context, device, estimated);
+  return outcome;
+}
+
+Outcome estimate_gemm(const PointContext& context, const Device& device,
+                      const OperandStatistics& statistics) {
+  const GemmShape& shape = context.point.gemm;
+  const double bytes = link_bytes(context);
+  const double stationary = static_cast<double>(shape.k) * static_cast<double>(shape.n) * bytes;
+  return estimate_product(context, device, shape, 1, compulsory_bytes(shape, bytes, bytes),
+                          stationary, statistics);
+}
+
+Outcome estimate_conv(const PointContext& context, const Device& device,
+                      const OperandStatistics& statistics) {
+  const ConvShape& shape = context.point.conv;
+  const double bytes = link_bytes(context);
+  const double all = conv_compulsory_bytes(shape, bytes, false);
+  return estimate_product(context, device, shape.gemm(), static_cast<double>(shape.groups), all,
+                          all - conv_compulsory_bytes(shape, bytes, true), statistics);
+}
+
+Outcome estimate_network(const PointContext& context, Device& device) {
+  const PointSpec& point = context.point;
+  WorkloadCache own;
+  WorkloadCache& cache = context.options.workloads ? *context.options.workloads : own;
+  const auto data = cache.dataset(point.dataset, point.data_dir);
+  const models::Mlp network = models::build_mlp(point.network, point.seed);
+  check_widths(network, *data);
+  const GraphView graph = network.graph();
+  if (const Support support = supports_graph(context, device, graph); !support) {
+    return Outcome::stopped(results::Status::unsupported, support.reason);
+  }
+  const auto executable = device.compile(graph, CompileOptions{point.batch, context.precision});
+  const std::int64_t samples = data->test.images.rows();
+  const std::int64_t rest = samples % point.batch;
+  Estimated estimated;
+  if (samples >= point.batch) {
+    estimated.counts.execution =
+        executable->estimate(point.batch).scaled(static_cast<double>(samples / point.batch));
+  }
+  if (rest > 0) estimated.counts.execution += executable->estimate(rest);
+  estimated.counts.setup = executable->setup();
+  estimated.macs = graph.macs_per_row() * static_cast<double>(samples);
+  estimated.pricing = base_pricing(context, executable->prices());
+  estimated.pricing.layer_names = &executable->layer_names();
+  estimated.compulsory_bytes = network_compulsory_bytes(graph, samples, link_bytes(context));
+  estimated.pricing.compulsory_bytes = estimated.compulsory_bytes;
+  Outcome outcome;
+  outcome.implementation = executable->implementation();
+  outcome.measurement["samples"] = samples;
+  outcome.verification["dataset"] = data->name;
+  outcome.verification["data_hash"] = data->content_hash;
+  finish(outcome, context, device, estimated);
+  return outcome;
+}
+
+OperandMoments moments_from(const Json& json, const std::string& where) {
+  OperandMoments moments;
+  const auto read = [&](const char* key, double& value) {
+    if (!json.is_object() || !json.contains(key) || !json.at(key).is_number()) {
+      fail_usage("{}: the operand statistics hold no number '{}'", where, key);
+    }
+    value = json.at(key).get<double>();
+  };
+  read("mean_square", moments.mean_square);
+  read("mean_abs", moments.mean_abs);
+  read("max_abs", moments.max_abs);
+  read("nonzero_frac", moments.nonzero_frac);
+  if (moments.mean_square < 0 || moments.mean_abs < 0 || moments.max_abs < 0 ||
+      moments.nonzero_frac < 0 || moments.nonzero_frac > 1) {
+    fail_usage("{}: the operand statistics are no moments of any data", where);
+  }
+  return moments;
+}
+
+}  // namespace
+
+OperandStatistics statistics_of(const results::Record& record) {
+  const std::string where = "record " + record.record_id;
+  const Json& json = record.statistics;
+  if (!json.is_object() || !json.contains("a") || !json.contains("b")) {
+    fail_usage("{} holds no operand statistics: name a record of a GEMM or convolution that ran",
+               where);
+  }
+  return {moments_from(json.at("a"), where), moments_from(json.at("b"), where)};
+}
+
+Outcome estimate_on(const PointContext& context, Device& device,
+                    const OperandStatistics& statistics) {
+  switch (context.point.op) {
+    case Op::gemm:
+      return estimate_gemm(context, device, statistics);
+    case Op::conv2d:
+      return estimate_conv(context, device, statistics);
+    case Op::network:
+      return estimate_network(context, device);
+  }
+  fail_internal("unknown op");
+}
+
+}  // namespace jb::harness

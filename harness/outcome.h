@@ -1,0 +1,82 @@
+#pragma once
+// What running one point on one device instance gave; becomes a record.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backends/backend.h"
+#include "harness/point.h"
+#include "harness/timing.h"
+#include "harness/verification.h"
+#include "results/record.h"
+
+namespace jb::harness {
+
+struct Outcome {
+  results::Status status = results::Status::ok;
+  std::string reason;
+  std::string implementation;
+  results::Work work;
+  std::map<std::string, results::Quantity> quantities;
+  std::vector<results::RecordRow> ledger;
+  std::vector<results::RecordRow> setup_ledger;
+  Json verification = Json::object();
+  Json measurement = Json::object();
+  Json statistics = Json::object();
+  std::vector<results::Lint> lints;
+
+  /// A point that ended without a result.
+  static Outcome stopped(results::Status status, std::string reason);
+  void add(const std::string& name, double value, Provenance provenance, std::string source);
+};
+
+/// Counts of one point; the calibration is empty when none was done.
+struct Counts {
+  Activity setup;
+  std::optional<Activity> calibration;
+  Activity execution;
+};
+
+/// Everything that turns counts into joules, and the bounds that hold for the work.
+struct Pricing {
+  const PriceTable* prices = nullptr;
+  const std::vector<std::string>* layer_names = nullptr;  ///< null: no layers
+  std::string source;               ///< "activity x prices of crossbar pcm-hermes"
+  bool digital_arithmetic = false;  ///< Landauer applies
+  double compulsory_bytes = 0;      ///< of one execution; checked when prices know DRAM
+  double temperature_C = 25;
+};
+
+/// Prices counts: energies per MAC at each known boundary, data movement, set-up, calibration and
+/// the ledgers. Violated bounds make the outcome inconsistent. `outcome.work.macs` must be set.
+void add_energy(Outcome& outcome, const Counts& counts, const Pricing& pricing);
+
+/// device_time_s and throughput of a modelled machine, average power, and its peak as a bound.
+/// Nothing when the machine has no model of time (time_s = 0).
+void add_modelled_time(Outcome& outcome, double time_s, double peak_mac_per_s,
+                       const std::string& source);
+
+/// device_time_s (median of repetitions, 95 % interval) and throughput of a measured machine;
+/// `work_per_call` is the number of MACs that each timed call performs.
+void add_measured_time(Outcome& outcome, const Timing& timing, const TimingOptions& options);
+
+/// host_time_s: what this program took for one execution.
+void add_host_time(Outcome& outcome, double time_s);
+
+/// Relative error, SQNR and largest error; a result that is not finite, or that exceeds
+/// `error_bound` (relative to ||A||_F ||B||_F), makes the outcome failed.
+void add_fidelity(Outcome& outcome, const Fidelity& fidelity, std::optional<double> error_bound,
+                  Provenance provenance);
+
+/// "saturated: 0.3 % of samples clipped" becomes lint id and text.
+void add_execution_lints(Outcome& outcome, const std::vector<std::string>& lints);
+
+/// Makes the outcome inconsistent, keeping the reasons already there.
+void add_inconsistency(Outcome& outcome, const std::string& reason);
+
+/// Mean over device instances with 95 % intervals (interval_kind "instances"); rows are averaged.
+Outcome average(const std::vector<Outcome>& outcomes);
+
+}  // namespace jb::harness

@@ -1,0 +1,89 @@
+#pragma once
+// What the runs of the ops share: the resolved point, the clocks, the memory check.
+
+#include <optional>
+#include <string>
+
+#include "backends/backend.h"
+#include "harness/outcome.h"
+#include "harness/runner.h"
+
+namespace jb::harness {
+
+/// A point resolved against its backend and device file. References outlive the run.
+struct PointContext {
+  const PointSpec& point;
+  const RunOptions& options;
+  const Backend& backend;
+  const DeviceSpec& spec;
+  ElementType precision = ElementType::f32;
+
+  /// Real hardware behind the backend: device time is measured.
+  [[nodiscard]] bool measured() const { return !backend.info().simulated && !point.estimate; }
+  [[nodiscard]] Provenance fidelity_provenance() const {
+    return measured() ? Provenance::measured : Provenance::modelled;
+  }
+  /// Type of host tensors: what the arithmetic needs.
+  [[nodiscard]] ElementType host_type() const {
+    return precision == ElementType::f64 ? ElementType::f64 : ElementType::f32;
+  }
+  [[nodiscard]] TimingOptions timing() const {
+    return {options.min_time_s, options.min_time_s / 2, options.repetitions};
+  }
+  /// "activity x prices of crossbar pcm-hermes"
+  [[nodiscard]] std::string price_source() const;
+  /// "time model of systolic tpu-v1"
+  [[nodiscard]] std::string time_source() const;
+};
+
+/// The calibration method of the point, or the device's own.
+std::string calibration_of(const PointSpec& point, const Device& device);
+
+/// Moves the device's clocks to the moment of the last calibration, calibrates (unless the method
+/// is "none"), and moves them on to the point's age. Plans must exist before. Returns what it cost.
+std::optional<Activity> bring_to_age(const PointContext& context, Device& device);
+
+/// Bytes that one element of the operands and of the result takes on the machine's memory link:
+/// those of the precision for digital machines; one for machines behind converters, whose words no
+/// preset makes wider than a byte in this model.
+double link_bytes(const PointContext& context);
+
+/// Least bytes of one convolution: the raw input (not the lowered one; a stride larger than the
+/// kernel skips elements, so no more than the lowered matrices hold), the result, and the filters
+/// unless they are resident.
+double conv_compulsory_bytes(const ConvShape& shape, double bytes, bool resident);
+
+/// Least bytes of a network on `samples` rows: inputs and outputs; weights and what lies between
+/// layers may stay on the machine.
+double network_compulsory_bytes(const GraphView& graph, std::int64_t samples, double bytes);
+
+/// Whether the device runs every linear layer of the graph at the point's batch, with the reason.
+Support supports_graph(const PointContext& context, const Device& device, const GraphView& graph);
+
+/// Largest rounding error that explains a correct result: of measured machines, and of the ideal
+/// device of a simulated backend without overrides; nothing for the others.
+std::optional<double> expected_error_bound(const PointContext& context, ElementType host,
+                                           std::int64_t k);
+
+/// "no" with the sizes when `bytes` do not fit into the memory that is free now.
+Support fits_in_memory(double bytes);
+
+/// Lints that follow from the device file: unvalidated, theory-bound.
+void add_device_lints(Outcome& outcome, const DeviceSpec& spec, const PriceTable& prices);
+
+Json statistics_json(const OperandStatistics& statistics);
+
+/// Runs of one op on one open device.
+struct GemmOperands {
+  GemmShape shape;
+  ConstMatrixRef a, b;
+  MatrixRef c;
+};
+Outcome run_gemm(const PointContext& context, Device& device, const GemmOperands& operands);
+Outcome run_conv(const PointContext& context, Device& device);
+Outcome run_network(const PointContext& context, Device& device);
+/// Counts and prices of any op without computing it.
+Outcome estimate_on(const PointContext& context, Device& device,
+                    const OperandStatistics& statistics);
+
+}  // namespace jb::harness

@@ -1,0 +1,99 @@
+// Counts become joules here: ledgers, energies per MAC, and the bounds that they must respect.
+
+#include <fmt/core.h>
+
+#include "backends/energy/bounds.h"
+#include "backends/energy/ledger.h"
+#include "harness/outcome.h"
+
+namespace jb::harness {
+namespace {
+
+constexpr double kKelvinAtZeroCelsius = 273.15;  // SI definition of the Celsius scale
+
+bool knows_dram(const PriceTable& prices) {
+  for (const Price& price : prices.prices) {
+    if (price.dram_bytes > 0 && price.boundary <= prices.highest) return true;
+  }
+  return false;
+}
+
+/// Rows as text, without those above the boundary that the preset has data for.
+void append_rows(const Ledger& ledger, const Pricing& pricing,
+                 std::vector<results::RecordRow>& rows) {
+  for (const LedgerRow& row : ledger.rows()) {
+    const Price& price = *row.price;
+    if (price.boundary > pricing.prices->highest) continue;
+    results::RecordRow text;
+    text.component = price.component;
+    text.action = price.action;
+    text.category = price.category;
+    if (row.layer > 0 && pricing.layer_names != nullptr) {
+      text.layer = pricing.layer_names->at(row.layer - 1);
+    }
+    text.count = row.count;
+    text.energy_per_action_J = price.energy_per_action_J;
+    text.energy_J = row.energy_J;
+    text.boundary = price.boundary;
+    text.cls = name_of(price.cls);
+    text.constant = price.constant;
+    text.provenance = Provenance::modelled;
+    text.source = price.source;
+    text.data_dependent = price.data_dependent;
+    rows.push_back(std::move(text));
+  }
+}
+
+void add_execution_energy(Outcome& outcome, const Ledger& ledger, const Pricing& pricing) {
+  const double macs = outcome.work.macs;
+  const PriceTable& prices = *pricing.prices;
+  for (int b = static_cast<int>(prices.lowest); b <= static_cast<int>(prices.highest); ++b) {
+    const auto boundary = static_cast<Boundary>(b);
+    outcome.add(fmt::format("energy_{}_J_per_mac", name_of(boundary)),
+                ledger.cumulative_J(boundary) / macs, Provenance::modelled, pricing.source);
+  }
+  if (prices.highest < Boundary::B2 || prices.lowest > Boundary::B2) return;
+  const double moved_J = ledger.category_J(Category::movement, Boundary::B2);
+  const double total_J = ledger.cumulative_J(Boundary::B2);
+  outcome.add("data_movement_J_per_mac", moved_J / macs, Provenance::modelled, pricing.source);
+  if (total_J > 0) {
+    outcome.add("data_movement_share_frac", moved_J / total_J, Provenance::modelled,
+                pricing.source);
+  }
+}
+
+void check_bounds(Outcome& outcome, const Ledger& ledger, const Pricing& pricing) {
+  BoundsCheck check;
+  check.macs = outcome.work.macs;
+  check.digital_arithmetic = pricing.digital_arithmetic;
+  check.compulsory_bytes = knows_dram(*pricing.prices) ? pricing.compulsory_bytes : 0;
+  check.temperature_K = pricing.temperature_C + kKelvinAtZeroCelsius;
+  for (const std::string& violation : violated_bounds(ledger, check)) {
+    add_inconsistency(outcome, violation);
+  }
+}
+
+}  // namespace
+
+void add_energy(Outcome& outcome, const Counts& counts, const Pricing& pricing) {
+  outcome.work.executed_macs = counts.execution.executed_macs;
+  if (!pricing.prices->has_energy || !(outcome.work.macs > 0)) return;
+  const Boundary highest = pricing.prices->highest;
+
+  const Ledger ledger = price(counts.execution, *pricing.prices);
+  append_rows(ledger, pricing, outcome.ledger);
+  add_execution_energy(outcome, ledger, pricing);
+  check_bounds(outcome, ledger, pricing);
+
+  const Ledger setup = price(counts.setup, *pricing.prices);
+  append_rows(setup, pricing, outcome.setup_ledger);
+  outcome.add("setup_energy_J", setup.cumulative_J(highest), Provenance::modelled, pricing.source);
+  if (counts.calibration) {
+    const Ledger calibration = price(*counts.calibration, *pricing.prices);
+    append_rows(calibration, pricing, outcome.setup_ledger);
+    outcome.add("calibration_energy_J", calibration.cumulative_J(highest), Provenance::modelled,
+                pricing.source);
+  }
+}
+
+}  // namespace jb::harness

@@ -1,0 +1,322 @@
+#include "harness/runner.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "backends/core/text.h"
+#include "backends/core/threads.h"
+#include "harness/host_matrix.h"
+#include "harness/operands.h"
+#include "harness/point_context.h"
+#include "harness/point_identity.h"
+#include "harness/run_folder.h"
+#include "harness/workload_cache.h"
+
+namespace jb::harness {
+namespace {
+
+constexpr const char* kMadeDataset = "synthetic-digits";  // the set that the program makes itself
+
+/// The device file with the point's overrides.
+DeviceSpec device_spec(const PointSpec& point, const Backend& backend) {
+  const std::string name = point.device.empty() ? backend.info().default_device : point.device;
+  DeviceSpec spec = load_device(backend, name);
+  for (const auto& [key, value] : point.set) spec.set(key, value);
+  return spec;
+}
+
+void check_precision(const PointSpec& point, const BackendInfo& info) {
+  if (!point.precision) return;
+  std::vector<std::string> names;
+  for (const ElementType type : info.precisions) names.emplace_back(name_of(type));
+  if (std::find(info.precisions.begin(), info.precisions.end(), *point.precision) ==
+      info.precisions.end()) {
+    fail_usage("backend '{}' has no precision {} (it has: {})", info.id, name_of(*point.precision),
+               join(names));
+  }
+}
+
+/// Identity of a point whose device cannot be opened here: the device file where there is one.
+DeviceIdentity closed_identity(const PointSpec& point, const Backend& backend) {
+  DeviceIdentity identity;
+  identity.calibration = point.calibration.value_or("none");
+  if (preset_names(backend.info().id).empty() && point.device.empty()) {
+    identity.name = backend.info().default_device;
+    return identity;
+  }
+  const DeviceSpec spec = device_spec(point, backend);
+  identity.name = spec.name();
+  identity.hash = spec.hash();
+  identity.theory_bound = spec.theory_bound();
+  return identity;
+}
+
+/// Data of a multiply: whose values, by their hash.
+std::string hash_of(const ConstMatrixRef& x) {
+  const Matrix<double> values = copy_as<double>(x);
+  const auto bytes = static_cast<std::size_t>(values.size()) * sizeof(double);
+  // The bytes of doubles, read as characters, are what is hashed.
+  const std::string_view text(reinterpret_cast<const char*>(values.data()), bytes);
+  return hash_hex(fmt::format("{}x{}:{}", x.rows, x.cols, hash_hex(text)));
+}
+
+/// A run of one point: gemm with the caller's operands, or an op of the point's own.
+struct Job {
+  const PointSpec& point;
+  const RunOptions& options;
+  const GemmOperands* operands = nullptr;         ///< of multiply
+  const OperandStatistics* statistics = nullptr;  ///< of estimates
+};
+
+class PointRun {
+ public:
+  PointRun(const Job& job, const Backend& backend) : job_(job), backend_(backend) {}
+
+  results::Record run() {
+    const BackendInfo& info = backend_.info();
+    check_precision(job_.point, info);
+    // An estimate computes nothing: a description needs no machine.
+    if (const Support available = backend_.available(); !available && !job_.point.estimate) {
+      return record_of(Outcome::stopped(results::Status::unavailable, available.reason),
+                       closed_identity(job_.point, backend_));
+    }
+    const DeviceSpec spec = device_spec(job_.point, backend_);
+    identity_ = {spec.name(), spec.hash(), job_.point.calibration.value_or("none"), "",
+                 spec.theory_bound()};
+    Outcome outcome = guarded_run(spec);
+    identity_.implementation = outcome.implementation;
+    return record_of(std::move(outcome), identity_);
+  }
+
+  results::Record record_of(Outcome outcome, const DeviceIdentity& identity) {
+    results::Record record;
+    record.run_id = job_.options.run_id;
+    record.time_utc = utc_now();
+    record.status = outcome.status;
+    record.reason = std::move(outcome.reason);
+    record.point = identity_json(job_.point, backend_.info(), identity);
+    if (job_.operands != nullptr) {
+      record.point["data"] = {{"dist", "given"},
+                              {"hash_a", hash_of(job_.operands->a)},
+                              {"hash_b", hash_of(job_.operands->b)}};
+    } else {
+      record.repro = repro_line(job_.point);
+    }
+    record.versions = {{"model_version", backend_.info().model_version},
+                       {"device_hash", identity.hash},
+                       {"tables_hash", tables_hash()}};
+    record.point_id = results::point_id_of(record.point);
+    record.record_id = results::record_id_of(record.point_id, record.versions);
+    record.work = outcome.work;
+    record.quantities = std::move(outcome.quantities);
+    record.ledger = std::move(outcome.ledger);
+    record.setup_ledger = std::move(outcome.setup_ledger);
+    record.verification = std::move(outcome.verification);
+    record.measurement = std::move(outcome.measurement);
+    record.statistics = std::move(outcome.statistics);
+    record.lints = std::move(outcome.lints);
+    return record;
+  }
+
+ private:
+  Outcome run_instances(const DeviceSpec& spec) {
+    const PointSpec& point = job_.point;
+    const PointContext context{point, job_.options, backend_, spec,
+                               precision_of(point, backend_.info())};
+    if (context.measured() && point.instances > 1) {
+      return Outcome::stopped(results::Status::unsupported,
+                              "a measured machine is one instance; --instances is for simulators");
+    }
+    std::vector<Outcome> outcomes;
+    for (std::int64_t i = 0; i < point.instances; ++i) {
+      const DeviceInstance instance{point.seed, static_cast<std::uint32_t>(i), context.precision};
+      const auto device = open(spec, instance);
+      if (!device) {
+        return Outcome::stopped(results::Status::unavailable, backend_.available().reason);
+      }
+      identity_.calibration = calibration_of(point, *device);
+      outcomes.push_back(run_on(context, *device));
+      const results::Status status = outcomes.back().status;
+      if (status != results::Status::ok && status != results::Status::inconsistent) {
+        return outcomes.back();
+      }
+    }
+    return average(outcomes);
+  }
+
+  /// Null when the backend is not available and, even for an estimate, opens no device.
+  std::unique_ptr<Device> open(const DeviceSpec& spec, const DeviceInstance& instance) const {
+    if (backend_.available()) return backend_.open(spec, instance);
+    try {
+      return backend_.open(spec, instance);
+    } catch (const Error&) {
+      return nullptr;
+    }
+  }
+
+  Outcome run_on(const PointContext& context, Device& device) {
+    if (context.point.estimate) {
+      return estimate_on(context, device,
+                         job_.statistics != nullptr ? *job_.statistics : OperandStatistics{});
+    }
+    switch (context.point.op) {
+      case Op::gemm:
+        return run_gemm(context, device, gemm_operands(context));
+      case Op::conv2d:
+        return run_conv(context, device);
+      case Op::network:
+        return run_network(context, device);
+    }
+    fail_internal("unknown op");
+  }
+
+  /// Operands are made once for all instances, and only if they fit.
+  GemmOperands gemm_operands(const PointContext& context) {
+    if (job_.operands != nullptr) return *job_.operands;
+    const PointSpec& point = context.point;
+    const GemmShape& shape = point.gemm;
+    if (a_.ref().rows == 0) {
+      const ElementType host = context.host_type();
+      const double elements = static_cast<double>(shape.m) * static_cast<double>(shape.k) +
+                              static_cast<double>(shape.k) * static_cast<double>(shape.n) +
+                              static_cast<double>(shape.m) * static_cast<double>(shape.n);
+      if (const Support memory = fits_in_memory(elements * (bytes_of(host) + 4)); !memory) {
+        throw OutOfMemory{memory.reason};
+      }
+      a_ = HostMatrix(make_operand(OperandRole::a, shape.m, shape.k, point.dist, point.seed), host);
+      b_ = HostMatrix(make_operand(OperandRole::b, shape.k, shape.n, point.dist, point.seed), host);
+      c_ = HostMatrix(shape.m, shape.n, host);
+    }
+    return {shape, std::as_const(a_).ref(), std::as_const(b_).ref(), c_.ref()};
+  }
+
+  struct OutOfMemory {
+    std::string reason;
+  };
+
+  /// What goes wrong inside a point belongs to the point; bad input is the caller's.
+  Outcome guarded_run(const DeviceSpec& spec) {
+    using results::Status;
+    try {
+      return run_instances(spec);
+    } catch (const OutOfMemory& error) {
+      return Outcome::stopped(Status::unsupported, error.reason);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::usage) throw;
+      if (error.code() == ErrorCode::not_available) {
+        return Outcome::stopped(Status::unavailable, error.what());
+      }
+      return Outcome::stopped(Status::failed, error.what());
+    } catch (const std::bad_alloc&) {
+      return Outcome::stopped(Status::failed, "the computer ran out of memory");
+    } catch (const std::exception& error) {
+      return Outcome::stopped(Status::failed, error.what());
+    }
+  }
+
+  Job job_;
+  const Backend& backend_;
+  DeviceIdentity identity_;
+  HostMatrix a_, b_, c_;
+};
+
+results::Record run_job(const Job& job) {
+  check_point(job.point);
+  const Backend& backend = find_backend(job.point.backend);
+  set_thread_count(threads_of(job.point));
+  return PointRun(job, backend).run();
+}
+
+}  // namespace
+
+results::Record failed_record(const PointSpec& point, const RunOptions& options,
+                              const std::string& reason) {
+  const Backend& backend = find_backend(point.backend);
+  DeviceIdentity identity;
+  identity.name = point.device.empty() ? backend.info().default_device : point.device;
+  return PointRun({point, options, nullptr, nullptr}, backend)
+      .record_of(Outcome::stopped(results::Status::failed, reason), identity);
+}
+
+namespace {
+
+void check_calibration(const PointSpec& point, const Device& device) {
+  const std::string method = calibration_of(point, device);
+  const std::vector<std::string> known = device.calibration_methods();
+  if (method == "none" || std::find(known.begin(), known.end(), method) != known.end()) return;
+  fail_usage("device '{}' has no calibration method '{}'{} (it has: {})", device.spec().name(),
+             method, did_you_mean(method, known), join(known));
+}
+
+}  // namespace
+
+results::Record run_point(const PointSpec& point, const RunOptions& options) {
+  if (point.estimate) return estimate_point(point, options);
+  return run_job({point, options, nullptr, nullptr});
+}
+
+results::Record estimate_point(const PointSpec& point, const RunOptions& options,
+                               const OperandStatistics* statistics) {
+  PointSpec estimated = point;
+  estimated.estimate = true;
+  return run_job({estimated, options, nullptr, statistics});
+}
+
+results::Record multiply_point(const PointSpec& point, const ConstMatrixRef& a,
+                               const ConstMatrixRef& b, const MatrixRef& c,
+                               const RunOptions& options) {
+  if (a.cols != b.rows) {
+    fail_usage("A is {} x {} and B is {} x {}: A must have as many columns as B has rows", a.rows,
+               a.cols, b.rows, b.cols);
+  }
+  if (c.rows != a.rows || c.cols != b.cols || c.type != a.type || c.type != b.type) {
+    fail_internal("the result of a product must be {} x {} and of its operands' type", a.rows,
+                  b.cols);
+  }
+  if (has_non_finite(a) || has_non_finite(b)) {
+    fail_usage("{} holds NaN or infinite elements: mend the matrix before multiplying",
+               has_non_finite(a) ? "A" : "B");
+  }
+  PointSpec multiply = point;
+  multiply.op = Op::gemm;
+  multiply.gemm = {a.rows, b.cols, a.cols};
+  multiply.shape_name.clear();
+  multiply.estimate = false;
+  const GemmOperands operands{multiply.gemm, a, b, c};
+  return run_job({multiply, options, &operands, nullptr});
+}
+
+bool computes_f64(const Backend& backend) {
+  const BackendInfo& info = backend.info();
+  const bool native = std::find(info.precisions.begin(), info.precisions.end(), ElementType::f64) !=
+                      info.precisions.end();
+  return info.simulated || native;
+}
+
+void check_runnable(const PointSpec& point) {
+  check_point(point);
+  const Backend& backend = find_backend(point.backend);
+  check_precision(point, backend.info());
+  if (point.op == Op::network) {
+    // Made-up data cannot be missing; files can, and are read again by the run.
+    const bool made_here = point.dataset == kMadeDataset && point.data_dir.empty();
+    const auto data = made_here ? nullptr
+                                : std::make_shared<const models::Dataset>(
+                                      models::load_dataset(point.dataset, point.data_dir));
+    const models::Mlp network = models::build_mlp(point.network, point.seed);
+    if (data) check_widths(network, *data);
+  }
+  if (!backend.available()) {
+    closed_identity(point, backend);
+    return;
+  }
+  const DeviceSpec spec = device_spec(point, backend);
+  check_calibration(
+      point,
+      *backend.open(spec, DeviceInstance{point.seed, 0, precision_of(point, backend.info())}));
+}
+
+}  // namespace jb::harness

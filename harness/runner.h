@@ -1,0 +1,59 @@
+#pragma once
+// Runs points and makes records.
+
+#include <memory>
+#include <string>
+
+#include "backends/core/matrix.h"
+#include "harness/point.h"
+#include "results/record.h"
+
+namespace jb::harness {
+
+class WorkloadCache;  // harness/workload_cache.h
+
+struct RunOptions {
+  double min_time_s = 0.1;  ///< of each timing repetition on measured backends
+  /// Timing repetitions. Six is the smallest number whose [min, max] covers the median with at
+  /// least 95 % (1 - 2^(1-6) = 96.9 %); with fewer no interval is reported.
+  int repetitions = 6;
+  std::string cache_dir;  ///< trained weights; "" = the user's cache folder
+  std::string run_id;
+  /// Data sets and trained networks shared by the points of a run; null = each point loads its own.
+  std::shared_ptr<WorkloadCache> workloads;
+};
+
+/// Runs one point to its end. Never throws for what belongs to the point: the record's status says
+/// unsupported, unavailable, failed or inconsistent with a reason. Bad input (usage errors: unknown
+/// device, contradicting parameters, missing data) is thrown.
+results::Record run_point(const PointSpec& point, const RunOptions& options);
+
+/// Counts and prices without computing; any size.
+results::Record estimate_point(const PointSpec& point, const RunOptions& options,
+                               const OperandStatistics* statistics = nullptr);
+
+/// C = A B with the caller's own matrices on the point's backend: the run of a GEMM point whose
+/// shape is taken from `a` and `b` (`point.gemm` and `point.dist` are ignored; the record names the
+/// data by their hash). `c` (m x n) has the type of the host tensors computed in: f64 only where
+/// computes_f64(backend). Usage error when shapes disagree or an element is not finite.
+results::Record multiply_point(const PointSpec& point, const ConstMatrixRef& a,
+                               const ConstMatrixRef& b, const MatrixRef& c,
+                               const RunOptions& options);
+
+/// True when products with float64 host tensors are computed in float64 (simulators and
+/// `reference`).
+bool computes_f64(const Backend& backend);
+
+/// Everything about a point that can be refused before anything runs: check_point, backend, device
+/// file, overrides, contradicting parameters, precision, calibration method, network, data set.
+/// Usage error with the reason; what a machine cannot do (unsupported, unavailable) passes.
+void check_runnable(const PointSpec& point);
+
+/// The record of a point that could not even be started, with its reason (status failed).
+results::Record failed_record(const PointSpec& point, const RunOptions& options,
+                              const std::string& reason);
+
+/// Operand statistics that a run recorded, for estimate_point; usage error when it holds none.
+OperandStatistics statistics_of(const results::Record& record);
+
+}  // namespace jb::harness

@@ -1,0 +1,290 @@
+#include "harness/suite.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <set>
+
+#include "backends/core/paths.h"
+#include "backends/core/text.h"
+
+namespace jb::harness {
+namespace {
+
+constexpr const char* kSuiteSchema = "joulebench/suite/1";
+constexpr std::size_t kMaxPoints = 100000;
+
+/// One JSON object whose keys are all known and of the right type; errors name file and key.
+class Reader {
+ public:
+  Reader(const Json& json, std::string where, const std::vector<std::string>& allowed)
+      : json_(json), where_(std::move(where)) {
+    if (!json_.is_object()) fail_usage("{} must be an object", where_);
+    for (const auto& [key, value] : json_.items()) {
+      if (std::find(allowed.begin(), allowed.end(), key) == allowed.end()) {
+        fail_usage("{}: unknown key '{}'{} (there are: {})", where_, key,
+                   did_you_mean(key, allowed), join(allowed));
+      }
+    }
+  }
+
+  [[nodiscard]] const std::string& where() const { return where_; }
+  [[nodiscard]] bool has(const char* key) const { return json_.contains(key); }
+  [[nodiscard]] const Json& at(const char* key) const {
+    if (!has(key)) fail_usage("{}: the key '{}' is missing", where_, key);
+    return json_.at(key);
+  }
+  [[nodiscard]] std::string text(const char* key) const {
+    const Json& value = at(key);
+    if (!value.is_string()) fail_usage("{}: '{}' must be a text", where_, key);
+    return value.get<std::string>();
+  }
+  [[nodiscard]] double number(const char* key) const {
+    const Json& value = at(key);
+    if (!value.is_number()) fail_usage("{}: '{}' must be a number", where_, key);
+    return value.get<double>();
+  }
+  [[nodiscard]] std::int64_t integer(const char* key) const { return as_integer(at(key), key); }
+  [[nodiscard]] bool flag(const char* key) const {
+    const Json& value = at(key);
+    if (!value.is_boolean()) fail_usage("{}: '{}' must be true or false", where_, key);
+    return value.get<bool>();
+  }
+  [[nodiscard]] const Json& list(const char* key) const {
+    const Json& value = at(key);
+    if (!value.is_array() || value.empty()) {
+      fail_usage("{}: '{}' must be a list that is not empty", where_, key);
+    }
+    return value;
+  }
+  [[nodiscard]] std::int64_t as_integer(const Json& value, const char* key) const {
+    const bool fits = value.is_number_integer() &&
+                      (!value.is_number_unsigned() ||
+                       value.get<std::uint64_t>() <=
+                           static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+    if (!fits) fail_usage("{}: '{}' must hold whole numbers", where_, key);
+    return value.get<std::int64_t>();
+  }
+
+ private:
+  const Json& json_;
+  std::string where_;
+};
+
+const std::vector<std::string>& setting_keys() {
+  static const std::vector<std::string> keys = {"set",
+                                                "precision",
+                                                "dynamic",
+                                                "dist",
+                                                "seed",
+                                                "age_s",
+                                                "since_calibration_s",
+                                                "calibration",
+                                                "temperature_C",
+                                                "instances",
+                                                "threads",
+                                                "estimate"};
+  return keys;
+}
+
+std::vector<std::string> with_settings(std::vector<std::string> keys) {
+  keys.insert(keys.end(), setting_keys().begin(), setting_keys().end());
+  return keys;
+}
+
+/// A parameter's value as `--set` takes it.
+std::string override_text(const Reader& reader, const std::string& key, const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
+  if (value.is_number_integer()) return value.dump();
+  if (value.is_number()) return shortest(value.get<double>());
+  fail_usage("{}: 'set' must map '{}' to a number, a text, true or false", reader.where(), key);
+}
+
+void read_overrides(const Reader& reader, PointSpec& point) {
+  const Json& set = reader.at("set");
+  if (!set.is_object()) fail_usage("{}: 'set' must be an object", reader.where());
+  for (const auto& [key, value] : set.items()) point.set[key] = override_text(reader, key, value);
+}
+
+/// Settings that a block and its targets share.
+void read_settings(const Reader& reader, PointSpec& point) {
+  if (reader.has("set")) read_overrides(reader, point);
+  if (reader.has("precision")) {
+    const std::string name = reader.text("precision");
+    point.precision = element_type_from(name);
+    if (!point.precision) fail_usage("{}: unknown precision '{}'", reader.where(), name);
+  }
+  if (reader.has("dynamic")) point.dynamic = reader.flag("dynamic");
+  if (reader.has("dist")) point.dist = distribution_from(reader.text("dist"));
+  if (reader.has("seed")) {
+    const std::int64_t seed = reader.integer("seed");
+    if (seed < 0) fail_usage("{}: 'seed' must be at least 0, but is {}", reader.where(), seed);
+    point.seed = static_cast<std::uint64_t>(seed);
+  }
+  if (reader.has("age_s")) point.age_s = reader.number("age_s");
+  if (reader.has("since_calibration_s")) {
+    point.since_calibration_s = reader.number("since_calibration_s");
+  }
+  if (reader.has("calibration")) point.calibration = reader.text("calibration");
+  if (reader.has("temperature_C")) point.temperature_C = reader.number("temperature_C");
+  if (reader.has("instances")) point.instances = reader.integer("instances");
+  if (reader.has("threads")) {
+    const std::int64_t threads = reader.integer("threads");
+    if (threads < 0 || threads > std::numeric_limits<int>::max()) {
+      fail_usage("{}: 'threads' must be at least 0, but is {}", reader.where(), threads);
+    }
+    point.threads = static_cast<int>(threads);
+  }
+  if (reader.has("estimate")) point.estimate = reader.flag("estimate");
+}
+
+GemmShape gemm_from(const Reader& reader, const Json& sizes) {
+  if (!sizes.is_array() || sizes.size() != 3) {
+    fail_usage("{}: each entry of 'gemm' must be [m, n, k]", reader.where());
+  }
+  return {reader.as_integer(sizes[0], "gemm"), reader.as_integer(sizes[1], "gemm"),
+          reader.as_integer(sizes[2], "gemm")};
+}
+
+/// Points of a named shape must be of the block's op.
+PointSpec named_point(const Reader& reader, const PointSpec& base, const Json& name) {
+  if (!name.is_string()) fail_usage("{}: 'shapes' must list names", reader.where());
+  PointSpec point = base;
+  const Op op = base.op;
+  apply_named_shape(point, name.get<std::string>());
+  if (point.op != op) {
+    fail_usage("{}: shape '{}' is not of the block's op", reader.where(), point.shape_name);
+  }
+  return point;
+}
+
+Op op_from(const Reader& reader) {
+  const std::string name = reader.text("op");
+  if (name == "gemm") return Op::gemm;
+  if (name == "conv2d") return Op::conv2d;
+  if (name == "network") return Op::network;
+  fail_usage("{}: unknown op '{}' (there are: gemm, conv2d, network)", reader.where(), name);
+}
+
+void add_network_workloads(const Reader& block, const PointSpec& base,
+                           std::vector<PointSpec>& workloads) {
+  for (const char* key : {"gemm", "shapes"}) {
+    if (block.has(key)) fail_usage("{}: a network block has no '{}'", block.where(), key);
+  }
+  for (const Json& name : block.list("networks")) {
+    if (!name.is_string()) fail_usage("{}: 'networks' must list names", block.where());
+    PointSpec point = base;
+    point.network = name.get<std::string>();
+    point.dataset = block.text("dataset");
+    if (block.has("batch")) point.batch = block.integer("batch");
+    workloads.push_back(std::move(point));
+  }
+}
+
+void add_product_workloads(const Reader& block, const PointSpec& base,
+                           std::vector<PointSpec>& workloads) {
+  for (const char* key : {"networks", "dataset", "batch"}) {
+    if (block.has(key)) fail_usage("{}: only a network block has '{}'", block.where(), key);
+  }
+  if (base.op == Op::conv2d && block.has("gemm")) {
+    fail_usage("{}: a conv2d block names 'shapes', not 'gemm'", block.where());
+  }
+  if (block.has("gemm")) {
+    for (const Json& sizes : block.list("gemm")) {
+      PointSpec point = base;
+      point.gemm = gemm_from(block, sizes);
+      workloads.push_back(std::move(point));
+    }
+  }
+  if (block.has("shapes")) {
+    for (const Json& name : block.list("shapes")) {
+      workloads.push_back(named_point(block, base, name));
+    }
+  }
+  if (workloads.empty()) {
+    fail_usage("{}: the block names no workload (keys 'gemm' and 'shapes')", block.where());
+  }
+}
+
+std::vector<PointSpec> workloads_of(const Reader& block) {
+  PointSpec base;
+  base.op = op_from(block);
+  read_settings(block, base);
+  std::vector<PointSpec> workloads;
+  if (base.op == Op::network) {
+    add_network_workloads(block, base, workloads);
+  } else {
+    add_product_workloads(block, base, workloads);
+  }
+  return workloads;
+}
+
+void expand_block(const Json& json, const std::string& where, std::vector<PointSpec>& points) {
+  static const std::vector<std::string> block_keys =
+      with_settings({"op", "gemm", "shapes", "networks", "dataset", "batch", "targets"});
+  static const std::vector<std::string> target_keys = with_settings({"backend", "device"});
+  const Reader block(json, where, block_keys);
+  const std::vector<PointSpec> workloads = workloads_of(block);
+  const Json& targets = block.list("targets");
+  for (const PointSpec& workload : workloads) {
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      const Reader target(targets[i], fmt::format("{}, targets[{}]", where, i), target_keys);
+      PointSpec point = workload;
+      point.backend = target.text("backend");
+      if (target.has("device")) point.device = target.text("device");
+      read_settings(target, point);
+      check_point(point);
+      points.push_back(std::move(point));
+      if (points.size() > kMaxPoints) fail_usage("{}: more than {} points", where, kMaxPoints);
+    }
+  }
+}
+
+bool is_file_name(const std::string& text) {
+  return text.size() > 5 && text.compare(text.size() - 5, 5, ".json") == 0;
+}
+
+}  // namespace
+
+Suite suite_from_json(const Json& json, const std::string& where) {
+  const Reader reader(json, where, {"schema", "name", "description", "points"});
+  if (reader.text("schema") != kSuiteSchema) {
+    fail_usage("{}: the schema is '{}', but must be '{}'", where, reader.text("schema"),
+               kSuiteSchema);
+  }
+  Suite suite;
+  suite.name = reader.text("name");
+  if (reader.has("description")) suite.description = reader.text("description");
+  const Json& blocks = reader.list("points");
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    expand_block(blocks[i], fmt::format("{}, points[{}]", where, i), suite.points);
+  }
+  return suite;
+}
+
+Suite load_suite(const std::string& name_or_file) {
+  if (is_file_name(name_or_file)) {
+    return suite_from_json(read_json_file(name_or_file), name_or_file);
+  }
+  const std::vector<std::string> names = suite_names();
+  if (std::find(names.begin(), names.end(), name_or_file) == names.end()) {
+    fail_usage("unknown suite '{}'{} (there are: {}; or name a .json file)", name_or_file,
+               did_you_mean(name_or_file, names), join(names));
+  }
+  const std::filesystem::path file = suites_dir() / (name_or_file + ".json");
+  return suite_from_json(read_json_file(file), "suite " + name_or_file);
+}
+
+std::vector<std::string> suite_names() {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(suites_dir(), error)) {
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace jb::harness

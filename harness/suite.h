@@ -1,0 +1,39 @@
+#pragma once
+// Suites: files that name points (schema joulebench/suite/1).
+//
+//   { "schema": "joulebench/suite/1", "name": "default", "description": "...",
+//     "points": [
+//       { "op": "gemm", "gemm": [[1024, 1024, 1024], [1, 100, 784]], "seed": 1,
+//         "targets": [ { "backend": "reference" },
+//                      { "backend": "crossbar", "device": "pcm-hermes", "age_s": 86400 } ] },
+//       { "op": "conv2d", "shapes": ["alexnet-conv1"], "targets": [...] },
+//       { "op": "network", "networks": ["mlp-784-100-10"], "dataset": "synthetic-digits",
+//         "batch": 64, "targets": [...] } ] }
+//
+// A block expands to workloads x targets, in that order. Keys that a block and its targets may both
+// hold (a target's wins): set, precision, dynamic, dist, seed, age_s, since_calibration_s,
+// calibration, temperature_C, instances, threads, estimate. Unknown keys are refused.
+
+#include <string>
+#include <vector>
+
+#include "harness/point.h"
+
+namespace jb::harness {
+
+struct Suite {
+  std::string name;
+  std::string description;
+  std::vector<PointSpec> points;
+};
+
+/// Expands a suite; `where` names the source in errors. Usage error for anything malformed.
+Suite suite_from_json(const Json& json, const std::string& where);
+
+/// A suite by name ("default") or by path (ends in .json); an unknown name suggests the nearest.
+Suite load_suite(const std::string& name_or_file);
+
+/// Names of the suites that come with the program (in jb::suites_dir()), sorted.
+std::vector<std::string> suite_names();
+
+}  // namespace jb::harness

@@ -1,0 +1,57 @@
+#pragma once
+// Timing of measured backends by Google Benchmark through a reporter of ours.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backends/core/error.h"
+
+namespace jb::harness {
+
+struct TimingOptions {
+  double min_time_s = 0.1;  ///< of each repetition
+  double warmup_s = 0.05;   ///< run before the first repetition, not recorded
+  int repetitions = 6;
+};
+
+struct Timing {
+  std::vector<double> times_s;       ///< seconds of one call, one entry a repetition, in order
+  std::int64_t iterations = 0;       ///< calls in each repetition
+  std::string engine;                ///< "google-benchmark 1.7.1"
+  std::string clock = "wall clock";  ///< or "device clock"
+};
+
+/// Whether this build has Google Benchmark, with the reason when not.
+Support timing_available();
+
+/// Runs `body` again and again and times it (wall clock). An exception of `body` is passed on.
+/// Errors: ErrorCode::not_available when timing_available() says no. Not to be nested.
+Timing time_repeatedly(const std::function<void()>& body, const TimingOptions& options);
+
+struct MedianInterval {
+  double median = 0;
+  std::optional<double> low, high;  ///< at least 95 %; nothing below six values
+};
+
+/// Median and its distribution-free interval by order statistics (binomial with p = 1/2).
+MedianInterval median_interval(std::vector<double> values);
+
+struct MeanInterval {
+  double mean = 0;
+  std::optional<double> low, high;  ///< 95 %, Student t; nothing below two values
+};
+MeanInterval mean_interval(const std::vector<double>& values);
+
+struct Interval {
+  double low = 0, high = 0;
+};
+/// Wilson score interval (95 %) of a share `successes / trials`; trials > 0.
+Interval wilson_interval(std::int64_t successes, std::int64_t trials);
+
+/// 97.5 % quantile of Student's t with `degrees` >= 1 degrees of freedom, within 1e-3 relative.
+double student_t975(std::int64_t degrees);
+
+}  // namespace jb::harness
