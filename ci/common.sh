@@ -116,15 +116,9 @@ build_preset() {
 
 # joulebench_of PRESET: the program in that build tree.
 joulebench_of() {
-  local program
-  for program in "$build_root/$1/joulebench" "$build_root/$1/harness/cli/joulebench" \
-    "$build_root/$1/harness/joulebench" "$build_root/$1/bin/joulebench"; do
-    if [[ -x $program && -f $program ]]; then
-      printf '%s\n' "$program"
-      return
-    fi
-  done
-  die 70 "no joulebench in $build_root/$1 after the build"
+  local program=$build_root/$1/harness/joulebench
+  [[ -x $program ]] || die 70 "the build left no program at $program"
+  printf '%s\n' "$program"
 }
 
 # find_test_data: exports JOULEBENCH_TEST_DATA as an absolute path when the folder is there, unsets

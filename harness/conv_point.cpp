@@ -89,7 +89,7 @@ void ConvRun<T>::make_groups() {
         std::as_const(weights_).view().block(g * gemm_.n, 0, gemm_.n, gemm_.k).transposed();
     const PlanOptions options{tag_of("conv2d") + static_cast<std::uint64_t>(g)};
     groups_.push_back({ConvLowering<T>(shape_, input_.data(), g), filters,
-                       device_.plan(gemm_, filters, OperandMode::stationary, options),
+                       make_plan(device_, gemm_, filters, OperandMode::stationary, options),
                        Matrix<T>(gemm_.m, gemm_.n)});
   }
 }

@@ -76,6 +76,20 @@ Outcome estimate_conv(const PointContext& context, const Device& device,
                           all - conv_compulsory_bytes(shape, bytes, true), statistics);
 }
 
+/// Counts of a network come from its compiled form, which a device that describes another computer
+/// does not give.
+std::unique_ptr<Executable> compile_for_estimate(const PointContext& context, Device& device,
+                                                 const GraphView& graph) {
+  try {
+    return make_executable(device, graph, CompileOptions{context.point.batch, context.precision});
+  } catch (const CannotRun&) {
+    throw CannotRun{results::Status::unsupported,
+                    fmt::format("device '{}' cannot be given a network here; estimate its layers "
+                                "one by one with --gemm",
+                                context.spec.name())};
+  }
+}
+
 Outcome estimate_network(const PointContext& context, Device& device) {
   const PointSpec& point = context.point;
   WorkloadCache own;
@@ -87,7 +101,7 @@ Outcome estimate_network(const PointContext& context, Device& device) {
   if (const Support support = supports_graph(context, device, graph); !support) {
     return Outcome::stopped(results::Status::unsupported, support.reason);
   }
-  const auto executable = device.compile(graph, CompileOptions{point.batch, context.precision});
+  const auto executable = compile_for_estimate(context, device, graph);
   const std::int64_t samples = data->test.images.rows();
   const std::int64_t rest = samples % point.batch;
   Estimated estimated;

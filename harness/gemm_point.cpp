@@ -100,7 +100,7 @@ Outcome run_gemm(const PointContext& context, Device& device, const GemmOperands
   }
 
   const PlanOptions options{tag_of("gemm")};
-  const auto plan = device.plan(shape, operands.b, mode, options);
+  const auto plan = make_plan(device, shape, operands.b, mode, options);
   Counts counts;
   counts.calibration = bring_to_age(context, device);
   poison(operands.c);

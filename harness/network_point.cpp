@@ -139,7 +139,7 @@ Outcome run_network(const PointContext& context, Device& device) {
     }
   }
   const std::int64_t batch = context.point.batch;
-  const auto executable = device.compile(graph, CompileOptions{batch, context.precision});
+  const auto executable = make_executable(device, graph, CompileOptions{batch, context.precision});
   Counts counts;
   counts.calibration = bring_to_age(context, device);
   counts.setup = executable->setup();

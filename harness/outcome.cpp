@@ -2,14 +2,25 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cmath>
+#include <set>
+#include <string_view>
+#include <utility>
 
 namespace jb::harness {
 namespace {
 
 std::string energy_name(Boundary boundary) {
   return fmt::format("energy_{}_J_per_mac", name_of(boundary));
+}
+
+/// Length of the "layer 'fc1': " that executables put before a layer's lints; 0 without it.
+std::size_t layer_prefix_length(const std::string& lint) {
+  constexpr std::string_view kOpening = "layer '";
+  constexpr std::string_view kClosing = "': ";
+  if (lint.rfind(kOpening, 0) != 0) return 0;
+  const std::size_t closing = lint.find(kClosing, kOpening.size());
+  return closing == std::string::npos ? 0 : closing + kClosing.size();
 }
 
 }  // namespace
@@ -116,14 +127,16 @@ void add_fidelity(Outcome& outcome, const Fidelity& fidelity, std::optional<doub
 }
 
 void add_execution_lints(Outcome& outcome, const std::vector<std::string>& lints) {
-  for (const std::string& lint : lints) {
-    const std::size_t colon = lint.find(':');
-    results::Lint entry;
-    entry.id = colon == std::string::npos ? "backend" : lint.substr(0, colon);
-    entry.text = lint;
-    const bool known = std::any_of(outcome.lints.begin(), outcome.lints.end(),
-                                   [&](const results::Lint& l) { return l.id == entry.id; });
-    if (!known) outcome.lints.push_back(std::move(entry));
+  std::set<std::string> known;  // one lint of each kind for each layer, whatever its numbers
+  for (const std::string& text : lints) {
+    const std::size_t start = layer_prefix_length(text);
+    const std::size_t colon = text.find(':', start);
+    results::Lint lint;
+    lint.id = colon == std::string::npos ? "backend" : text.substr(start, colon - start);
+    lint.text = text;
+    if (known.insert(text.substr(0, start) + lint.id).second) {
+      outcome.lints.push_back(std::move(lint));
+    }
   }
 }
 

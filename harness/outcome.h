@@ -70,7 +70,9 @@ void add_host_time(Outcome& outcome, double time_s);
 void add_fidelity(Outcome& outcome, const Fidelity& fidelity, std::optional<double> error_bound,
                   Provenance provenance);
 
-/// "saturated: 0.3 % of samples clipped" becomes lint id and text.
+/// "saturated: 0.3 % of samples clipped" becomes lint id ("saturated") and text; a layer's name
+/// before it ("layer 'fc1': saturated: ...") stays in the text. One lint of each kind for each
+/// layer.
 void add_execution_lints(Outcome& outcome, const std::vector<std::string>& lints);
 
 /// Makes the outcome inconsistent, keeping the reasons already there.

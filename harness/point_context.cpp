@@ -19,6 +19,16 @@ Json moments_json(const OperandMoments& moments) {
           {"nonzero_frac", moments.nonzero_frac}};
 }
 
+template <class Make>
+auto or_cannot_run(Make make) {
+  try {
+    return make();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::usage) throw;
+    throw CannotRun{results::Status::unsupported, error.what()};
+  }
+}
+
 template <class T>
 void fill(MatrixView<T> x, T value) {
   for (std::int64_t i = 0; i < x.rows; ++i) {
@@ -104,6 +114,16 @@ std::optional<double> expected_error_bound(const PointContext& context, ElementT
   const bool ideal = context.spec.name() == info.ideal_device && context.spec.overrides().empty();
   if (!ideal) return std::nullopt;
   return relative_error_bound(*rounding_of(host, host), k);
+}
+
+std::unique_ptr<Plan> make_plan(Device& device, const GemmShape& shape, const ConstMatrixRef& b,
+                                OperandMode mode, const PlanOptions& options) {
+  return or_cannot_run([&] { return device.plan(shape, b, mode, options); });
+}
+
+std::unique_ptr<Executable> make_executable(Device& device, const GraphView& graph,
+                                            const CompileOptions& options) {
+  return or_cannot_run([&] { return device.compile(graph, options); });
 }
 
 Support fits_in_memory(double bytes) {

@@ -1,6 +1,7 @@
 #pragma once
 // What the runs of the ops share: the resolved point, the clocks, the memory check.
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -72,6 +73,19 @@ Support fits_in_memory(double bytes);
 void add_device_lints(Outcome& outcome, const DeviceSpec& spec, const PriceTable& prices);
 
 Json statistics_json(const OperandStatistics& statistics);
+
+/// Thrown where a run ends without a result that is nobody's mistake; becomes the record's status.
+struct CannotRun {
+  results::Status status = results::Status::unsupported;
+  std::string reason;
+};
+
+/// device.plan() and device.compile(); what they refuse (a preset that describes another computer)
+/// is CannotRun.
+std::unique_ptr<Plan> make_plan(Device& device, const GemmShape& shape, const ConstMatrixRef& b,
+                                OperandMode mode, const PlanOptions& options);
+std::unique_ptr<Executable> make_executable(Device& device, const GraphView& graph,
+                                            const CompileOptions& options);
 
 /// Runs of one op on one open device.
 struct GemmOperands {

@@ -184,7 +184,7 @@ class PointRun {
                               static_cast<double>(shape.k) * static_cast<double>(shape.n) +
                               static_cast<double>(shape.m) * static_cast<double>(shape.n);
       if (const Support memory = fits_in_memory(elements * (bytes_of(host) + 4)); !memory) {
-        throw OutOfMemory{memory.reason};
+        throw CannotRun{results::Status::unsupported, memory.reason};
       }
       a_ = HostMatrix(make_operand(OperandRole::a, shape.m, shape.k, point.dist, point.seed), host);
       b_ = HostMatrix(make_operand(OperandRole::b, shape.k, shape.n, point.dist, point.seed), host);
@@ -193,17 +193,13 @@ class PointRun {
     return {shape, std::as_const(a_).ref(), std::as_const(b_).ref(), c_.ref()};
   }
 
-  struct OutOfMemory {
-    std::string reason;
-  };
-
   /// What goes wrong inside a point belongs to the point; bad input is the caller's.
   Outcome guarded_run(const DeviceSpec& spec) {
     using results::Status;
     try {
       return run_instances(spec);
-    } catch (const OutOfMemory& error) {
-      return Outcome::stopped(Status::unsupported, error.reason);
+    } catch (const CannotRun& cannot) {
+      return Outcome::stopped(cannot.status, cannot.reason);
     } catch (const Error& error) {
       if (error.code() == ErrorCode::usage) throw;
       if (error.code() == ErrorCode::not_available) {

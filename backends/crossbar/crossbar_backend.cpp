@@ -78,6 +78,9 @@ class CrossbarDevice final : public Device {
   [[nodiscard]] std::vector<std::string> calibration_methods() const override {
     return {"none", "gdc", "column"};
   }
+  [[nodiscard]] std::string default_calibration() const override {
+    return machine_->config.default_calibration;
+  }
 
   [[nodiscard]] double peak_mac_per_s() const override {
     const Config& config = machine_->config;

@@ -1,7 +1,6 @@
 #include "harness/cli/app.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <string_view>
 #include <vector>
 
@@ -59,11 +58,25 @@ void refuse_unknown_arguments(const CLI::App& app, const std::string& help_comma
   fail_usage("unexpected argument '{}'; see '{} --help'", first, help_command);
 }
 
-// CLI11's own sentences name the option first; ours end with where to read more.
-[[noreturn]] void fail_parse(const CLI::ParseError& error) {
-  std::string text = error.what();
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  fail_usage("{}; see 'joulebench --help'", text);
+// CLI11's errors in our words; `help_command` is where to read more.
+[[noreturn]] void fail_parse(const CLI::ParseError& error, const std::string& help_command) {
+  const std::string text = error.what();
+  const std::string name = text.substr(0, text.find_first_of(": "));
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    fail_usage("the argument {} is missing; see '{} --help'", name, help_command);
+  }
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    // Every flag takes one value: either there was none, or the flag came twice.
+    const bool none = text.find("missing") != std::string::npos;
+    fail_usage("{} {}; see '{} --help'", name, none ? "needs a value" : "is given twice",
+               help_command);
+  }
+  fail_usage("{}; see '{} --help'", text, help_command);
+}
+
+std::string help_command_of(const CLI::App& app) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  return chosen.empty() ? "joulebench" : "joulebench " + chosen.front()->get_name();
 }
 
 }  // namespace
@@ -114,7 +127,7 @@ int run_command_line(int argc, const char* const* argv) {
     print(chosen.empty() ? app.help() : chosen.front()->help());
     return kDone;
   } catch (const CLI::ParseError& error) {
-    fail_parse(error);
+    fail_parse(error, help_command_of(app));
   }
 
   const std::vector<CLI::App*> chosen = app.get_subcommands();
@@ -122,7 +135,7 @@ int run_command_line(int argc, const char* const* argv) {
   if (chosen.empty()) {
     fail_usage("no verb given (there are: {}); see 'joulebench --help'", join(verb_names(app)));
   }
-  refuse_unknown_arguments(*chosen.front(), "joulebench " + chosen.front()->get_name());
+  refuse_unknown_arguments(*chosen.front(), help_command_of(app));
   return action();
 }
 

@@ -9,6 +9,7 @@
 #include "backends/core/text.h"
 #include "harness/cli/explain.h"
 #include "harness/cli/output.h"
+#include "harness/cli/record_source.h"
 #include "results/label.h"
 #include "results/report/terminal_table.h"
 
@@ -46,6 +47,13 @@ class SourceNotes {
   std::map<std::string, std::size_t> numbers_;
   std::vector<std::array<std::string, 3>> notes_;
 };
+
+// "404.2 mW", "17.92 W": format_si puts a space before its prefix only.
+std::string with_unit(double value, std::string_view unit) {
+  std::string text = format_si(value, 4);
+  if (text.find(' ') == std::string::npos) text += ' ';
+  return text.append(unit);
+}
 
 std::string share_text(double part, double whole) {
   return whole > 0 ? fmt::format("{:.1f} %", 100 * part / whole) : "-";
@@ -112,21 +120,21 @@ std::string time_lines(const Record& record, int width) {
   std::string out;
   const results::Quantity* device_time = record.find("device_time_s");
   if (device_time != nullptr) {
-    out += wrap(fmt::format("device time = {}s ({}; {})", format_si(device_time->value, 4),
+    out += wrap(fmt::format("device time = {} ({}; {})", with_unit(device_time->value, "s"),
                             name_of(device_time->provenance), device_time->source),
                 width, 2);
   }
   if (const results::Quantity* rate = record.find("throughput_mac_per_s")) {
-    out += wrap(fmt::format("throughput = MAC / device time = {}MAC/s", format_si(rate->value, 4)),
+    out += wrap(fmt::format("throughput = MAC / device time = {}", with_unit(rate->value, "MAC/s")),
                 width, 2);
   }
   if (const results::Quantity* power = record.find("average_power_W")) {
-    out += wrap(fmt::format("average power = energy up to the highest boundary / device time = {}W",
-                            format_si(power->value, 4)),
+    out += wrap(fmt::format("average power = energy up to the highest boundary / device time = {}",
+                            with_unit(power->value, "W")),
                 width, 2);
   }
   if (const results::Quantity* host = record.find("host_time_s")) {
-    out += wrap(fmt::format("host time (this program's own) = {}s", format_si(host->value, 4)),
+    out += wrap(fmt::format("host time (this program's own) = {}", with_unit(host->value, "s")),
                 width, 2);
   }
   return out;
@@ -189,7 +197,7 @@ std::string explain_record(const Record& record, int width) {
   if (!sources.empty()) out += "\nconstants and their sources\n" + sources;
   if (!record.lints.empty()) out += "\nnotes\n";
   for (const results::Lint& lint : record.lints) {
-    out += wrap(lint.id + ": " + lint.text, width, 2);
+    out += wrap(lint_text(lint), width, 2);
   }
   return out;
 }

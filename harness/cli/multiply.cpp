@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "backends/core/error.h"
 #include "backends/core/text.h"
@@ -65,11 +66,31 @@ void check_output(const std::string& output) {
   }
 }
 
+// A copy in the type that the backend computes in. Inputs are finite: what is not finite here is
+// too large for float32.
+template <class T>
+Matrix<T> operand_as(const std::string& path, const NpyMatrix& source, const std::string& backend) {
+  Matrix<T> matrix = copy_as<T>(source.ref());
+  for (std::int64_t i = 0; i < matrix.rows(); ++i) {
+    for (std::int64_t j = 0; j < matrix.cols(); ++j) {
+      if (std::isfinite(matrix(i, j))) continue;
+      fail_usage(
+          "{}: the element at row {}, column {} (from 0) does not fit into float32, in which "
+          "{} computes",
+          path, i, j, backend);
+    }
+  }
+  return matrix;
+}
+
 template <class T>
 results::Record multiply_as(const PointSpec& point, const NpyMatrix& a, const NpyMatrix& b,
                             const MultiplyFlags& flags) {
+  const Matrix<T> a_values = operand_as<T>(flags.a, a, point.backend);
+  const Matrix<T> b_values = operand_as<T>(flags.b, b, point.backend);
   Matrix<T> c(a.rows, b.cols);
-  results::Record record = multiply_point(point, a.ref(), b.ref(), c.view(), RunOptions{});
+  results::Record record =
+      multiply_point(point, a_values.view(), b_values.view(), c.view(), RunOptions{});
   if (record.status == results::Status::ok && !flags.output.empty()) {
     write_npy(flags.output, std::as_const(c).view());
   }

@@ -2,12 +2,16 @@
 
 #include <CLI/CLI.hpp>
 #include <map>
+#include <set>
 
 #include "backends/core/error.h"
 #include "harness/cli/app.h"
 #include "harness/cli/output.h"
 #include "harness/cli/progress.h"
+#include "harness/cli/record_source.h"
 #include "harness/suite.h"
+#include "harness/workload_cache.h"
+#include "models/mlp.h"
 
 namespace jb::harness::cli {
 
@@ -19,10 +23,12 @@ constexpr const char* kDefaultSuite = "default";
 void show_lints(const std::vector<results::Record>& records) {
   std::map<std::string, std::size_t> counts;
   for (const results::Record& record : records) {
-    for (const results::Lint& lint : record.lints) ++counts[lint.id + ": " + lint.text];
+    for (const results::Lint& lint : record.lints) ++counts[lint_text(lint)];
   }
   for (const auto& [text, count] : counts) {
-    fmt::print(stderr, "{}", wrap(fmt::format("{} ({} points)", text, count), kDefaultWidth));
+    fmt::print(stderr, "{}",
+               wrap(fmt::format("{} ({} {})", text, count, count == 1 ? "point" : "points"),
+                    kDefaultWidth));
   }
 }
 
@@ -76,6 +82,18 @@ std::vector<PointSpec> requested_points(const RunFlags& flags, bool estimate,
     check_runnable(point);
   }
   return points;
+}
+
+std::shared_ptr<WorkloadCache> load_workloads(const std::vector<PointSpec>& points) {
+  auto workloads = std::make_shared<WorkloadCache>();
+  std::set<std::vector<std::string>> seen;
+  for (const PointSpec& point : points) {
+    if (point.op != Op::network || point.estimate) continue;
+    if (!seen.insert({point.network, point.dataset, point.data_dir}).second) continue;
+    const auto data = workloads->dataset(point.dataset, point.data_dir);
+    check_widths(models::build_mlp(point.network, point.seed), *data);
+  }
+  return workloads;
 }
 
 void show_points(const std::vector<PointSpec>& points, bool json) {

@@ -1,6 +1,7 @@
 #pragma once
 // Flags that run and estimate share beside the point flags.
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ void add_run_flags(CLI::App& verb, RunFlags& flags);
 /// `suite_name` ("" for points from flags alone).
 std::vector<PointSpec> requested_points(const RunFlags& flags, bool estimate,
                                         std::string& suite_name);
+
+/// Data sets of the network points, read before anything is written: a folder or a file that is not
+/// right, and a network that does not fit its data, are usage errors.
+std::shared_ptr<WorkloadCache> load_workloads(const std::vector<PointSpec>& points);
 
 /// --dry-run: one line a point, and how many.
 void show_points(const std::vector<PointSpec>& points, bool json);

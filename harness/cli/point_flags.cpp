@@ -187,6 +187,42 @@ void add_list_flag(CLI::App& verb, const std::string& names, std::vector<std::st
   verb.add_option(names, out, help)->type_name(metavar)->allow_extra_args(false)->group(group);
 }
 
+std::string workload_text(const PointSpec& point) {
+  if (!point.shape_name.empty()) return point.shape_name;
+  if (point.op == Op::network) {
+    return fmt::format("{} {} batch {}", point.network, point.dataset, point.batch);
+  }
+  if (point.op == Op::gemm) {
+    return fmt::format("gemm {},{},{}", point.gemm.m, point.gemm.n, point.gemm.k);
+  }
+  const ConvShape& c = point.conv;
+  return fmt::format("conv2d {},{},{},{},{},{},{}", c.images, c.in_channels, c.height, c.width,
+                     c.out_channels, c.kernel_h, c.kernel_w);
+}
+
+// What differs from the defaults, so that the points of a sweep can be told apart.
+std::string settings_text(const PointSpec& point) {
+  const PointSpec usual;
+  std::string text;
+  for (const auto& [key, value] : point.set) text += " " + key + "=" + value;
+  const auto add = [&text](const char* name, const std::string& value) {
+    text += std::string(" ") + name + "=" + value;
+  };
+  if (point.precision) add("precision", std::string(name_of(*point.precision)));
+  if (point.dist.text() != usual.dist.text()) add("dist", point.dist.text());
+  if (point.dynamic) add("dynamic", "backend");
+  if (point.seed != usual.seed) add("seed", fmt::format("{}", point.seed));
+  if (point.age_s != usual.age_s) add("age", shortest(point.age_s));
+  if (point.since_calibration_s) add("since-calibration", shortest(*point.since_calibration_s));
+  if (point.calibration) add("calibrate", *point.calibration);
+  if (point.temperature_C != usual.temperature_C) {
+    add("temperature", shortest(point.temperature_C));
+  }
+  if (point.instances != usual.instances) add("instances", fmt::format("{}", point.instances));
+  if (point.threads != usual.threads) add("threads", fmt::format("{}", point.threads));
+  return text;
+}
+
 }  // namespace
 
 std::vector<std::string> point_flag_names() {
@@ -256,17 +292,7 @@ bool names_workload(const PointFlags& flags) {
 std::string point_label(const PointSpec& point) {
   const std::string device =
       point.device.empty() ? find_backend(point.backend).info().default_device : point.device;
-  std::string label = point.backend + " " + device + " ";
-  if (!point.shape_name.empty()) return label + point.shape_name;
-  if (point.op == Op::network) {
-    return label + point.network + " " + point.dataset + fmt::format(" batch {}", point.batch);
-  }
-  if (point.op == Op::gemm) {
-    return label + fmt::format("gemm {},{},{}", point.gemm.m, point.gemm.n, point.gemm.k);
-  }
-  const ConvShape& c = point.conv;
-  return label + fmt::format("conv2d {},{},{},{},{},{},{}", c.images, c.in_channels, c.height,
-                             c.width, c.out_channels, c.kernel_h, c.kernel_w);
+  return point.backend + " " + device + " " + workload_text(point) + settings_text(point);
 }
 
 }  // namespace jb::harness::cli

@@ -55,7 +55,8 @@ void check_device_belongs(const PointSpec& point);
 /// True when flags or axes name a workload, so that no suite is meant.
 bool names_workload(const PointFlags& flags);
 
-/// "crossbar pcm-hermes gemm 64,100,784": what --filter matches and progress shows.
+/// "crossbar pcm-hermes gemm 64,100,784 age=86400": what --filter matches and progress shows;
+/// settings only where they are not the defaults.
 std::string point_label(const PointSpec& point);
 
 /// Applies one flag (name without dashes) to a point. Usage error naming the flag.

@@ -86,7 +86,8 @@ void ProgressDisplay::finish() {
 InterruptGuard::InterruptGuard() {
   interrupt_requested = 0;
   // SA_RESETHAND: the second signal finds the default action.
-  for (const int signal : {SIGINT, SIGTERM}) handle(signal, on_signal, SA_RESETHAND | SA_RESTART);
+  for (const int signal : {SIGINT, SIGTERM})
+    handle(signal, on_signal, static_cast<int>(SA_RESETHAND | SA_RESTART));
 }
 
 InterruptGuard::~InterruptGuard() {

@@ -51,4 +51,8 @@ results::Record load_one_record(const std::filesystem::path& path, const std::st
   return matching.front();
 }
 
+std::string lint_text(const results::Lint& lint) {
+  return starts_with(lint.text, lint.id + ":") ? lint.text : lint.id + ": " + lint.text;
+}
+
 }  // namespace jb::harness::cli

@@ -13,4 +13,7 @@ namespace jb::harness::cli {
 /// there otherwise.
 results::Record load_one_record(const std::filesystem::path& path, const std::string& id_prefix);
 
+/// "saturated: 0.3 % of ADC samples clipped": id and sentence, the id once.
+std::string lint_text(const results::Lint& lint);
+
 }  // namespace jb::harness::cli

@@ -26,6 +26,7 @@ int run(const RunFlags& flags, const std::vector<std::string>& command) {
   request.command = command;
   request.directory = flags.directory;
   request.options.cache_dir = flags.cache;
+  request.options.workloads = load_workloads(request.points);
   ProgressDisplay progress(progress_style_from(flags.progress, flags.quiet));
   RunResult result;
   {

@@ -79,6 +79,21 @@ TEST_F(Multiply, MixedTypesGiveFloat64) {
   EXPECT_EQ(npy_values<double>(bytes_of_file(file("C.npy")), 1, 1), std::vector<double>{11});
 }
 
+TEST_F(Multiply, BackendsOfFloat32TakeFloat64OnlyWhereItFits) {
+  for (const json& backend : json::parse(joulebench({"list", "backends", "--json"}).out)) {
+    if (backend.at("id") != "onednn" || !backend.at("available").get<bool>()) continue;
+    write_file(file("A.npy"), npy_bytes<double>(1, 2, {1, 2}));
+    write_file(file("B.npy"), npy_bytes<double>(2, 1, {3, 4}));
+    ASSERT_EQ(multiply({"--backend", "onednn", "-o", file("C.npy")}).exit_code, 0);
+    EXPECT_EQ(npy_values<float>(bytes_of_file(file("C.npy")), 1, 1), std::vector<float>{11});
+    write_file(file("B.npy"), npy_bytes<double>(2, 1, {3, 1e300}));
+    const CommandResult result = multiply({"--backend", "onednn", "-o", file("D.npy")});
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_NE(result.err.find("row 1, column 0"), std::string::npos) << result.err;
+    EXPECT_FALSE(std::filesystem::exists(file("D.npy")));
+  }
+}
+
 TEST_F(Multiply, DefaultDeviceOfEachBackend) {
   write_known<float>(false);
   const std::map<std::string, std::string> defaults = {

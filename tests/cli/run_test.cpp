@@ -119,6 +119,7 @@ TEST_F(Run, DryRunListsPointsAndRunsNone) {
   const std::vector<std::string> lines = lines_of(result.out);
   ASSERT_EQ(lines.size(), 2U * 3U * 2U + 1U);
   EXPECT_EQ(lines.front(), "crossbar pcm-hermes gemm 2,4,4");
+  EXPECT_EQ(lines[1], "crossbar pcm-hermes gemm 2,4,4 seed=2");
   EXPECT_EQ(lines.back(), "12 points");
   EXPECT_FALSE(std::filesystem::exists(path("out")));
   EXPECT_FALSE(std::filesystem::exists(path("joulebench-runs")));

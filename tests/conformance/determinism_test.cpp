@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "backends/core/threads.h"
@@ -16,11 +17,6 @@ constexpr GemmShape kShape{70, 45, 301};
 
 class Determinism : public testing::TestWithParam<Machine> {
  protected:
-  void SetUp() override {
-    if (!GetParam().cut_invariant()) {
-      GTEST_SKIP() << "real hardware: its library chooses kernels by shape and threads";
-    }
-  }
   void TearDown() override { set_thread_count(available_threads()); }
 
   /// C by a fresh device, A given in pieces that end at `cuts`.
@@ -68,7 +64,17 @@ TEST_P(Determinism, TheSameDeviceComesBack) {
   EXPECT_TRUE(same_bytes(run({kShape.m}, {5, 2}), run({kShape.m}, {5, 2})));
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, Determinism, testing::ValuesIn(machines()), machine_name);
+/// Real hardware is left out: its library chooses kernels by shape and threads.
+std::vector<Machine> cut_invariant_machines() {
+  std::vector<Machine> all = machines();
+  all.erase(std::remove_if(all.begin(), all.end(),
+                           [](const Machine& machine) { return !machine.cut_invariant(); }),
+            all.end());
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Determinism, testing::ValuesIn(cut_invariant_machines()),
+                         machine_name);
 
 }  // namespace
 }  // namespace jb::test

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/support/conformance.h"
@@ -161,6 +162,20 @@ TEST_P(Product, RefusesOperandsThatDoNotFit) {
   const auto plan = device->plan(shape, b.view(), OperandMode::stationary, PlanOptions{});
   EXPECT_THROW(plan->execute(ConstMatrixRef(a.view()), MatrixRef(c.view())), Error);
   EXPECT_THROW(device->plan({4, 5, 7}, b.view(), OperandMode::stationary, PlanOptions{}), Error);
+}
+
+TEST(Machines, DefaultAndIdealDevicesOfAvailableBackendsAreTested) {
+  const std::vector<Machine> tested = machines();
+  for (const Backend* backend : backends()) {
+    if (!backend->available()) continue;
+    for (const std::string& preset :
+         {backend->info().default_device, backend->info().ideal_device}) {
+      const bool found = std::any_of(tested.begin(), tested.end(), [&](const Machine& machine) {
+        return machine.backend == backend && machine.preset == preset;
+      });
+      EXPECT_TRUE(found || preset.empty()) << backend->info().id << " " << preset;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, Product, testing::ValuesIn(machines()), machine_name);

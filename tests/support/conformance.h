@@ -39,12 +39,25 @@ struct Machine {
   }
 };
 
+/// Presets that describe another computer can be estimated, not run: they refuse any plan.
+inline bool runs_here(const Machine& machine) {
+  const Matrix<float> one(1, 1);
+  try {
+    return machine.open()->plan({1, 1, 1}, one.view(), OperandMode::stationary, PlanOptions{}) !=
+           nullptr;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::usage) throw;
+    return false;
+  }
+}
+
 inline std::vector<Machine> machines() {
   std::vector<Machine> all;
   for (const Backend* backend : backends()) {
     if (!backend->available()) continue;
     for (const std::string& preset : preset_names(backend->info().id)) {
-      all.push_back({backend, preset});
+      const Machine machine{backend, preset};
+      if (runs_here(machine)) all.push_back(machine);
     }
   }
   return all;

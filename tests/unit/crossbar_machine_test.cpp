@@ -313,6 +313,14 @@ TEST(CrossbarRefusals, NameTheParametersThatContradict) {
   EXPECT_EQ(refusal("adc.bits", "8"), "");
 }
 
+TEST(CrossbarCalibration, ADeviceNamesTheMethodItsFileAsksFor) {
+  EXPECT_EQ(crossbar_device("pcm-hermes")->default_calibration(), "gdc");
+  EXPECT_EQ(crossbar_device("ideal")->default_calibration(), "none");
+  EXPECT_EQ(
+      crossbar_device("pcm-hermes", {{"calibration.default", "column"}})->default_calibration(),
+      "column");
+}
+
 TEST(CrossbarRefusals, BadOperandsMethodsAndClocks) {
   const auto device = crossbar_device("pcm-hermes");
   Matrix<float> b = normal_matrix<float>(8, 4, 1);

@@ -63,7 +63,7 @@ Overrides converters_only(const std::string& bits, const std::string& norm) {
           {"noise.dark_A", "0"},   {"c_fF", "0"},
           {"error.gain", "0"},     {"error.phase_rad", "0"},
           {"dac.bits_a", bits},    {"dac.bits_b", bits},
-          {"norm", norm}};
+          {"adc.kappa", "4"},      {"norm", norm}};
 }
 
 /// The quantised machine in 64-bit integers. Doubles appear only in the scale factors: full scales

@@ -1,0 +1,112 @@
+// Networks on a user's own IDX files, from the command line.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/support/run_command.h"
+#include "tests/support/temp_folder.h"
+
+namespace jb::test {
+namespace {
+
+using nlohmann::json;
+
+std::string big_endian(std::uint32_t value) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    bytes += static_cast<char>((value >> static_cast<unsigned>(shift)) & 0xFFU);
+  }
+  return bytes;
+}
+
+constexpr std::uint32_t kPixels = 28 * 28;
+
+// Ten easy classes: image i shows a bright bar of 70 pixels at a place of its label's own.
+std::string images(std::uint32_t count) {
+  std::string bytes = big_endian(0x803) + big_endian(count) + big_endian(28) + big_endian(28);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    std::string image(kPixels, '\0');
+    for (std::uint32_t p = 0; p < 70; ++p) {
+      image[70 * (i % 10) + p] = static_cast<char>(200 + (i * 7 + p) % 50);
+    }
+    bytes += image;
+  }
+  return bytes;
+}
+
+std::string labels(std::uint32_t count) {
+  std::string bytes = big_endian(0x801) + big_endian(count);
+  for (std::uint32_t i = 0; i < count; ++i) bytes += static_cast<char>(i % 10);
+  return bytes;
+}
+
+class Network : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(path("data"));
+    write_file(path("data/train-images-idx3-ubyte"), images(200));
+    write_file(path("data/train-labels-idx1-ubyte"), labels(200));
+    write_file(path("data/t10k-images-idx3-ubyte"), images(30));
+    write_file(path("data/t10k-labels-idx1-ubyte"), labels(30));
+  }
+  CommandResult run(std::vector<std::string> more) {
+    std::vector<std::string> arguments = {
+        "run",     "--network", "mlp-784-16-10", "--dataset", "mnist", "--data", "data",
+        "--batch", "8",         "--cache",       "cache",     "-o",    "out"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    CommandOptions options;
+    options.folder = folder_.path();
+    return joulebench(arguments, options);
+  }
+  [[nodiscard]] std::filesystem::path path(const std::string& name) const {
+    return folder_.path() / name;
+  }
+
+ private:
+  TempFolder folder_;
+};
+
+TEST_F(Network, RunsOnUsersDataAndNamesIt) {
+  const CommandResult result = run({"--backend", "reference,photonic", "--filter", ".", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::vector<json> records = json_lines(result.out);
+  ASSERT_EQ(records.size(), 2U);
+  for (const json& record : records) {
+    EXPECT_EQ(record.at("status"), "ok") << record.at("reason");
+    EXPECT_EQ(record.at("point").at("op"), "network");
+    EXPECT_EQ(record.at("point").at("dataset"), "mnist");
+    EXPECT_EQ(record.at("point").at("batch"), 8);
+    EXPECT_EQ(record.at("work").at("macs"), 30 * (784 * 16 + 16 * 10));
+    const double accuracy = record.at("quantities").at("accuracy_top1_frac").at("value");
+    EXPECT_GE(accuracy, 0);
+    EXPECT_LE(accuracy, 1);
+    // Of 30 images: a multiple of 1/30, to the rounding of one division.
+    EXPECT_NEAR(accuracy * 30, std::round(accuracy * 30), 1e-12);
+  }
+  EXPECT_FALSE(std::filesystem::is_empty(path("cache")));
+}
+
+TEST_F(Network, MalformedDataIsRefusedBeforeAnythingIsWritten) {
+  const std::string whole = images(200);
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"train-images-idx3-ubyte", whole.substr(0, whole.size() - 1)},
+      {"train-images-idx3-ubyte", whole.substr(0, 7)},
+      {"train-images-idx3-ubyte", labels(200)},
+      {"t10k-labels-idx1-ubyte", labels(29)},
+      {"t10k-labels-idx1-ubyte", ""},
+  };
+  for (const auto& [name, bytes] : cases) {
+    const std::string good = bytes_of_file(path("data/" + name));
+    write_file(path("data/" + name), bytes);
+    const CommandResult result = run({"--backend", "photonic"});
+    EXPECT_EQ(result.exit_code, 2) << name << result.err;
+    EXPECT_EQ(lines_of(result.err).size(), 1U) << result.err;
+    EXPECT_NE(result.err.find("idx"), std::string::npos) << result.err;
+    EXPECT_FALSE(std::filesystem::exists(path("out"))) << name;
+    write_file(path("data/" + name), good);
+  }
+}
+
+}  // namespace
+}  // namespace jb::test
