@@ -152,7 +152,8 @@ class PointRun {
     if (backend_.available()) return backend_.open(spec, instance);
     try {
       return backend_.open(spec, instance);
-    } catch (const Error&) {
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::not_available) throw;
       return nullptr;
     }
   }

@@ -34,7 +34,7 @@ GpuProperties read_properties(int device) {
   GpuProperties out;
   out.name = properties.name;
   const auto version = static_cast<int>(cublaslt().version());
-  // 10000 major + 100 minor + patch since cuBLAS 12; the header's own rule.
+  // CUBLAS_VERSION of the header: 10000 major + 100 minor + patch.
   out.library =
       fmt::format("cublasLt-{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
   out.compute_capability = 10 * properties.major + properties.minor;

@@ -169,7 +169,13 @@ Axis axis_from(const std::string& text) {
     kind = axis.name.substr(bracket);
     axis.name.resize(bracket);
   }
-  const std::string values = text.substr(equals + 1);
+  std::string values = text.substr(equals + 1);
+  // The bracket may also open the values: name=[pow2]=lo:hi:step.
+  if (const std::size_t close = values.find("]=");
+      kind.empty() && values.starts_with('[') && close != std::string::npos) {
+    kind = values.substr(0, close + 1);
+    values.erase(0, close + 2);
+  }
   if (axis.name.empty()) fail_usage("-a: '{}' names no axis", text);
   if (kind == "[pow2]") {
     axis.values = power_values(axis.name, range_from(axis.name, values));

@@ -4,7 +4,8 @@
 //   lo:hi:step          lo, lo + step, ... up to hi
 //   [pow2]=lo:hi:step   2^lo, 2^(lo + step), ... up to 2^hi
 //   [log]=lo:hi:count   count values from lo to hi in equal ratios
-// The bracket stands between name and values: `-a m[pow2]=4:10:2`.
+// The bracket stands after the name or before the values: `-a m[pow2]=4:10:2`, `-a
+// m=[pow2]=4:10:2`.
 
 #include <string>
 #include <utility>

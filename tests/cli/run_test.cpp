@@ -112,6 +112,14 @@ TEST_F(Run, ReproLineRunsTheSamePoint) {
             second[0].at("quantities").at("relative_error_frobenius"));
 }
 
+TEST_F(Run, TheKindOfARangeStandsAfterTheNameOrBeforeTheValues) {
+  const auto listed = [&](const std::string& axis) {
+    return run({"--backend", "photonic", "--gemm", "4,4,4", "-a", axis, "--dry-run"}).out;
+  };
+  EXPECT_EQ(listed("m=[pow2]=1:3:1"), listed("m[pow2]=1:3:1"));
+  EXPECT_EQ(listed("n_mac=[log]=1:1e4:3"), listed("n_mac=1,100,10000"));
+}
+
 TEST_F(Run, DryRunListsPointsAndRunsNone) {
   const CommandResult result = run({"--backend", "crossbar,photonic", "--gemm", "4,4,4", "-a",
                                     "m[pow2]=1:3:1", "-a", "seed=1,2", "--dry-run", "-o", "out"});

@@ -1,0 +1,43 @@
+# Sets JOULEBENCH_HAVE_CUDA, and enables the CUDA language when it is true. Included by the root.
+#   JOULEBENCH_CUDA=AUTO  use the CUDA toolkit (12 or later) when it is found
+#                   ON    an error when it is not
+#                   OFF   do not look
+set(JOULEBENCH_CUDA AUTO CACHE STRING "Build the kernels and the cuBLASLt part for NVIDIA GPUs: AUTO, ON or OFF")
+set_property(CACHE JOULEBENCH_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(JOULEBENCH_HAVE_CUDA FALSE)
+if(NOT JOULEBENCH_CUDA)
+  return()
+endif()
+
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  # A100 and H100; other GPUs compile from the intermediate code of these when the program starts.
+  set(CMAKE_CUDA_ARCHITECTURES 80 90)
+endif()
+if(JOULEBENCH_CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${JOULEBENCH_CCACHE})
+endif()
+find_package(CUDAToolkit 12 QUIET)
+if(CUDAToolkit_FOUND AND NOT CMAKE_CUDA_COMPILER AND CUDAToolkit_NVCC_EXECUTABLE)
+  set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
+endif()
+include(CheckLanguage)
+if(CUDAToolkit_FOUND)
+  check_language(CUDA)
+endif()
+
+set(reason "")
+if(NOT CUDAToolkit_FOUND)
+  set(reason "no CUDA toolkit 12 or later was found (set CUDAToolkit_ROOT)")
+elseif(NOT CMAKE_CUDA_COMPILER)
+  set(reason "nvcc does not work with this host compiler (set CMAKE_CUDA_COMPILER, CMAKE_CUDA_HOST_COMPILER)")
+elseif(NOT TARGET CUDA::cudart_static)
+  set(reason "the toolkit in ${CUDAToolkit_LIBRARY_DIR} has no libcudart_static.a")
+elseif(NOT EXISTS ${CUDAToolkit_INCLUDE_DIRS}/cublasLt.h)
+  set(reason "the toolkit in ${CUDAToolkit_INCLUDE_DIRS} has no cublasLt.h")
+endif()
+if(reason STREQUAL "")
+  enable_language(CUDA)
+  set(JOULEBENCH_HAVE_CUDA TRUE)
+elseif(NOT JOULEBENCH_CUDA STREQUAL "AUTO")
+  message(FATAL_ERROR "JOULEBENCH_CUDA is ${JOULEBENCH_CUDA}, but ${reason}")
+endif()
