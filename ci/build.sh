@@ -8,7 +8,11 @@ preset=release
 while (($# > 0)); do
   case $1 in
     -h | --help) echo "usage: ci/build.sh [--preset release|debug|asan-ubsan|ci|clang] [TARGET...]" && exit 0 ;;
-    --preset) preset=${2:?--preset needs a name} && shift 2 ;;
+    --preset)
+      (($# > 1)) || die 2 "--preset needs a name"
+      preset=$2
+      shift 2
+      ;;
     -*) die 2 "unknown flag '$1'; see --help" ;;
     *) break ;;
   esac

@@ -110,7 +110,8 @@ build_preset() {
   mkdir -p "$build_root" || die 2 "cannot write $build_root; set JOULEBENCH_BUILD_ROOT"
   prepare_ccache
   say "building preset $preset in $folder with $jobs jobs"
-  (cd "$repo_root" && cmake --preset "$preset" -B "$folder" --log-level=WARNING) >&2
+  # What configure finds is noise here (`joulebench list` says what is off); errors go to stderr.
+  (cd "$repo_root" && cmake --preset "$preset" -B "$folder" --log-level=WARNING) >/dev/null
   cmake --build "$folder" --parallel "$jobs" "${targets[@]}" >&2
 }
 

@@ -22,7 +22,7 @@ std::shared_ptr<const NetworkWorkload> WorkloadCache::network(
   auto workload = std::make_shared<NetworkWorkload>();
   workload->data = dataset(dataset_name, dir);
   const models::Dataset& data = *workload->data;
-  const models::TrainOptions training;
+  const models::TrainOptions training = models::default_training(network);
   check_widths(models::build_mlp(network, training.seed), data);
   workload->network = models::trained_mlp(network, data, training, cache_dir);
   const MatrixView<const float> images = data.test.images.view();

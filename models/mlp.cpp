@@ -27,6 +27,11 @@ constexpr std::int64_t kMaxParameters = std::int64_t{1} << 30U;
 constexpr std::int64_t kForwardRows = 1024;
 
 std::vector<std::int64_t> parse_widths(const std::string& name) {
+  if (name.compare(0, kPrefix.size(), kPrefix) != 0) {
+    const std::vector<std::string> names = network_names();
+    fail_usage("unknown network '{}'{} (known: {}, or mlp-INPUTS-...-OUTPUTS)", name,
+               did_you_mean(name, names), join(names));
+  }
   std::vector<std::int64_t> widths;
   std::string_view rest = std::string_view(name).substr(kPrefix.size());
   while (true) {
@@ -101,12 +106,20 @@ GraphView Mlp::graph() const {
 
 std::vector<std::string> network_names() { return {"mlp-784-100-10", "mlp-784-1000-1000-10"}; }
 
-Mlp build_mlp(const std::string& name, std::uint64_t seed) {
-  if (name.compare(0, kPrefix.size(), kPrefix) != 0) {
-    const std::vector<std::string> names = network_names();
-    fail_usage("unknown network '{}'{} (known: {}, or mlp-INPUTS-...-OUTPUTS)", name,
-               did_you_mean(name, names), join(names));
+TrainOptions default_training(const std::string& name) {
+  constexpr std::int64_t kLarge = 1000000;
+  const std::vector<std::int64_t> widths = parse_widths(name);
+  std::int64_t parameters = 0;
+  for (std::size_t l = 1; l < widths.size(); ++l) parameters += (widths[l - 1] + 1) * widths[l];
+  TrainOptions options;
+  if (parameters > kLarge) {
+    options.epochs = 10;
+    options.batch = 256;
   }
+  return options;
+}
+
+Mlp build_mlp(const std::string& name, std::uint64_t seed) {
   Mlp network;
   network.widths = parse_widths(name);
   // The canonical spelling ("mlp-0784-10" is "mlp-784-10"): one network has one name.

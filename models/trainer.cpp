@@ -21,13 +21,16 @@ namespace {
 constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
-/// Parameters per piece of the update: large enough that handing it out costs nothing beside it.
-constexpr std::int64_t kUpdateGrain = std::int64_t{1} << 17U;
 constexpr int kMaxEpochs = 100000;
 /// Networks whose largest product is smaller are trained on one thread: 784-100-10 at batch 64
 /// (5e6 MACs, a tenth of a millisecond) gains a quarter from two free cores, and loses a factor of
 /// ten to the waits at the end of each product when another program holds one of them.
 constexpr double kThreadedMacs = 2.5e7;
+/// Samples that pass forward and back as one piece of work, and rows of a weight matrix whose
+/// gradient is formed and applied as one: enough for the core routine to run at speed, few enough
+/// to keep two threads or eight busy. An element's sum depends on neither.
+constexpr std::int64_t kSampleGrain = 64;
+constexpr std::int64_t kWeightGrain = 256;
 
 /// Adam's state and the gradient of one array of parameters.
 struct Moments {
@@ -49,28 +52,29 @@ Step step_of(double rate, std::int64_t t) {
           static_cast<float>(kEpsilon * correction)};
 }
 
-void adam(std::span<float> parameters, Moments& state, const Step& step) {
+/// Updates parameters [begin, end).
+void adam(float* parameters, Moments& state, const Step& step, std::int64_t begin,
+          std::int64_t end) {
   constexpr auto kB1 = static_cast<float>(kBeta1);
   constexpr auto kB2 = static_cast<float>(kBeta2);
   const float alpha = step.alpha;
   const float epsilon = step.epsilon;
-  float* p = parameters.data();
-  float* m = state.first.data();
-  float* v = state.second.data();
-  const float* g = state.gradient.data();
-  parallel_for(static_cast<std::int64_t>(parameters.size()), kUpdateGrain,
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t i = begin; i < end; ++i) {
-                   m[i] = kB1 * m[i] + (1.0F - kB1) * g[i];
-                   v[i] = kB2 * v[i] + (1.0F - kB2) * g[i] * g[i];
-                   p[i] -= alpha * m[i] / (std::sqrt(v[i]) + epsilon);
-                 }
-               });
+  float* const p = parameters;
+  float* const m = state.first.data();
+  float* const v = state.second.data();
+  const float* const g = state.gradient.data();
+  for (std::int64_t i = begin; i < end; ++i) {
+    m[i] = kB1 * m[i] + (1.0F - kB1) * g[i];
+    v[i] = kB2 * v[i] + (1.0F - kB2) * g[i] * g[i];
+    p[i] -= alpha * m[i] / (std::sqrt(v[i]) + epsilon);
+  }
 }
 
-/// Replaces logits by the gradient of the mean cross-entropy: (softmax - one-hot) / rows.
-void softmax_gradient(MatrixView<float> logits, std::span<const std::uint8_t> labels) {
-  const float scale = 1.0F / static_cast<float>(logits.rows);
+/// Replaces logits by their part of the gradient of the mean cross-entropy over a batch of `batch`:
+/// (softmax - one-hot) / batch.
+void softmax_gradient(MatrixView<float> logits, std::span<const std::uint8_t> labels,
+                      std::int64_t batch) {
+  const float scale = 1.0F / static_cast<float>(batch);
   for (std::int64_t i = 0; i < logits.rows; ++i) {
     float* row = &logits(i, 0);
     const float top = *std::max_element(row, row + logits.cols);
@@ -95,8 +99,10 @@ void sum_columns(MatrixView<const float> matrix, std::vector<float>& sums) {
   }
 }
 
-/// Buffers of one training run. All products go through the core routine, whose sums do not depend
-/// on threads.
+/// Buffers of one training run. A step has three parts, each cut over the threads: the weights are
+/// packed; pieces of the batch pass forward and back through all layers; pieces of the weights get
+/// their gradient and, while it is in the cache, their update. All products go through the core
+/// routine, whose sums depend neither on threads nor on these cuts.
 class Trainer {
  public:
   Trainer(Mlp& network, const LabelledImages& data, const TrainOptions& options)
@@ -109,6 +115,13 @@ class Trainer {
     for (const std::int64_t width : network.widths) {
       activations_.emplace_back(rows, width);
       deltas_.emplace_back(rows, width);
+    }
+    packed_.resize(network.weights.size());
+    packed_transposed_.resize(network.weights.size());
+    for (std::size_t l = 0; l < network.weights.size(); ++l) {
+      for (std::int64_t row = 0; row < network.weights[l].rows(); row += kWeightGrain) {
+        updates_.push_back({l, row});
+      }
     }
     batch_labels_.resize(static_cast<std::size_t>(rows));
   }
@@ -146,43 +159,68 @@ class Trainer {
       }
       for (std::int64_t first = 0; first < count; first += options_.batch) {
         const std::int64_t rows = std::min(options_.batch, count - first);
-        gather({order.data() + first, static_cast<std::size_t>(rows)});
-        forward_pass(rows);
-        backward_pass(rows);
+        const std::span<const std::int64_t> picked(order.data() + first,
+                                                   static_cast<std::size_t>(rows));
         // Cosine decay to zero without restarts: Loshchilov and Hutter, ICLR 2017, Eq. (5).
         const double phase = std::numbers::pi * static_cast<double>(t) / static_cast<double>(steps);
         const Step step = step_of(options_.learning_rate * 0.5 * (1.0 + std::cos(phase)), t + 1);
-        for (std::size_t l = 0; l < network_.weights.size(); ++l) {
-          adam({network_.weights[l].data(), weights_[l].gradient.size()}, weights_[l], step);
-          adam(network_.biases[l], biases_[l], step);
-        }
+        pack_weights();
+        parallel_for(rows, kSampleGrain, [&](std::int64_t begin, std::int64_t end) {
+          gather(picked, begin, end);
+          forward_pass(begin, end);
+          backward_pass(begin, end, rows);
+        });
+        parallel_for(static_cast<std::int64_t>(updates_.size()), 1,
+                     [&](std::int64_t begin, std::int64_t end) {
+                       for (std::int64_t i = begin; i < end; ++i) {
+                         update(updates_[static_cast<std::size_t>(i)], rows, step);
+                       }
+                     });
         ++t;
       }
       check_finite(epoch);
     }
   }
 
-  MatrixView<float> rows_of(Matrix<float>& matrix, std::int64_t rows) {
-    return matrix.view().block(0, 0, rows, matrix.cols());
+  static MatrixView<float> rows_of(Matrix<float>& matrix, std::int64_t begin, std::int64_t end) {
+    return matrix.view().block(begin, 0, end - begin, matrix.cols());
   }
 
-  void gather(std::span<const std::int64_t> picked) {
+  /// Every matrix for the forward products, all but the first transposed for the backward ones.
+  void pack_weights() {
+    const auto layers = static_cast<std::int64_t>(network_.weights.size());
+    parallel_for(2 * layers - 1, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto l = static_cast<std::size_t>(i < layers ? i : i - layers + 1);
+        const MatrixView<const float> w = std::as_const(network_.weights[l]).view();
+        if (i < layers) {
+          packed_[l] = PackedMatrix<float>(w);
+        } else {
+          packed_transposed_[l] = PackedMatrix<float>(w.transposed());
+        }
+      }
+    });
+  }
+
+  void gather(std::span<const std::int64_t> picked, std::int64_t begin, std::int64_t end) {
     const std::int64_t width = data_.images.cols();
-    float* out = activations_.front().data();
-    for (std::size_t i = 0; i < picked.size(); ++i) {
-      const float* row = data_.images.data() + picked[i] * width;
-      std::copy(row, row + width, out + static_cast<std::int64_t>(i) * width);
-      batch_labels_[i] = data_.labels[static_cast<std::size_t>(picked[i])];
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t sample = picked[static_cast<std::size_t>(i)];
+      const float* const row = data_.images.data() + sample * width;
+      std::copy(row, row + width, &activations_.front()(i, 0));
+      batch_labels_[static_cast<std::size_t>(i)] = data_.labels[static_cast<std::size_t>(sample)];
     }
   }
 
-  void forward_pass(std::int64_t rows) {
+  void forward_pass(std::int64_t begin, std::int64_t end) {
     for (std::size_t l = 0; l < network_.weights.size(); ++l) {
-      const MatrixView<float> output = rows_of(activations_[l + 1], rows);
-      gemm<float>(rows_of(activations_[l], rows), network_.weights[l].view(), output);
       const bool relu = l + 1 < network_.weights.size();
+      // The logits are not needed themselves: their gradient takes their place.
+      const MatrixView<float> output =
+          rows_of(relu ? activations_[l + 1] : deltas_[l + 1], begin, end);
+      gemm<float>(rows_of(activations_[l], begin, end), packed_[l], output);
       const std::vector<float>& bias = network_.biases[l];
-      for (std::int64_t i = 0; i < rows; ++i) {
+      for (std::int64_t i = 0; i < output.rows; ++i) {
         float* row = &output(i, 0);
         for (std::int64_t j = 0; j < output.cols; ++j) {
           const float value = row[j] + bias[static_cast<std::size_t>(j)];
@@ -192,28 +230,44 @@ class Trainer {
     }
   }
 
-  void backward_pass(std::int64_t rows) {
+  void backward_pass(std::int64_t begin, std::int64_t end, std::int64_t batch) {
     const std::size_t layers = network_.weights.size();
-    // The logits are not needed again: their gradient takes their place.
-    std::swap(deltas_[layers], activations_[layers]);
-    softmax_gradient(rows_of(deltas_[layers], rows),
-                     std::span(batch_labels_).first(static_cast<std::size_t>(rows)));
-    for (std::size_t l = layers; l-- > 0;) {
-      const MatrixView<const float> delta = rows_of(deltas_[l + 1], rows);
-      const Matrix<float>& w = network_.weights[l];
-      const MatrixView<float> gradient{weights_[l].gradient.data(), w.rows(), w.cols(), w.cols(),
-                                       1};
-      const MatrixView<const float> input = rows_of(activations_[l], rows);
-      gemm<float>(input.transposed(), delta, gradient);
-      sum_columns(delta, biases_[l].gradient);
-      if (l == 0) break;
-      const MatrixView<float> below = rows_of(deltas_[l], rows);
-      gemm<float>(delta, w.view().transposed(), below);
-      const float* active = input.data;
-      for (std::int64_t i = 0; i < rows * below.cols; ++i) {
-        if (!(active[i] > 0.0F)) below.data[i] = 0.0F;
+    softmax_gradient(
+        rows_of(deltas_[layers], begin, end),
+        std::span(batch_labels_)
+            .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
+        batch);
+    for (std::size_t l = layers; --l > 0;) {
+      const MatrixView<float> below = rows_of(deltas_[l], begin, end);
+      gemm<float>(rows_of(deltas_[l + 1], begin, end), packed_transposed_[l], below);
+      const float* const active = rows_of(activations_[l], begin, end).data;
+      for (std::int64_t i = 0; i < below.rows * below.cols; ++i) {
+        below.data[i] = active[i] > 0.0F ? below.data[i] : 0.0F;
       }
     }
+  }
+
+  /// Some rows of one layer's weights; its biases go with the first of them.
+  struct Update {
+    std::size_t layer;
+    std::int64_t row;
+  };
+
+  void update(const Update& piece, std::int64_t batch, const Step& step) {
+    const std::size_t l = piece.layer;
+    Matrix<float>& w = network_.weights[l];
+    const std::int64_t height = std::min(kWeightGrain, w.rows() - piece.row);
+    const MatrixView<const float> delta = rows_of(deltas_[l + 1], 0, batch);
+    const MatrixView<const float> input =
+        rows_of(activations_[l], 0, batch).block(0, piece.row, batch, height);
+    const std::int64_t first = piece.row * w.cols();
+    const MatrixView<float> gradient{weights_[l].gradient.data() + first, height, w.cols(),
+                                     w.cols(), 1};
+    gemm<float>(input.transposed(), delta, gradient);
+    adam(w.data(), weights_[l], step, first, first + height * w.cols());
+    if (piece.row > 0) return;
+    sum_columns(delta, biases_[l].gradient);
+    adam(network_.biases[l].data(), biases_[l], step, 0, w.cols());
   }
 
   void check_finite(int epoch) const {
@@ -232,6 +286,8 @@ class Trainer {
   TrainOptions options_;
   std::vector<Moments> weights_, biases_;
   std::vector<Matrix<float>> activations_, deltas_;  // [0] = input, [l] = output of layer l
+  std::vector<PackedMatrix<float>> packed_, packed_transposed_;
+  std::vector<Update> updates_;
   std::vector<std::uint8_t> batch_labels_;
 };
 

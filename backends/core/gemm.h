@@ -2,44 +2,76 @@
 // The one product routine of the simulators. It never splits k by thread count, and an element's
 // sum is formed in the same order whatever m, n, the thread count or the cut of A into row blocks:
 // same bytes on one machine and instruction set. Vectorised with run-time dispatch.
+//
+// T is float, double or std::int8_t; bytes are summed exactly in 32 bits that wrap (two's
+// complement), on every instruction set alike.
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include "backends/core/function_ref.h"
 #include "backends/core/matrix.h"
 
 namespace jb {
 
-/// B packed once into column panels; T is float or double.
+/// Type of the sums of products of T.
+template <class T>
+using SumOf = std::conditional_t<std::is_same_v<T, std::int8_t>, std::int32_t, T>;
+
+/// B packed once into column panels.
 template <class T>
 class PackedMatrix {
  public:
+  /// What panels are made of: T, or four bytes.
+  using Word = std::conditional_t<std::is_same_v<T, std::int8_t>, std::uint32_t, T>;
+
   PackedMatrix() = default;
   explicit PackedMatrix(MatrixView<const T> b);
   [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::int64_t cols() const noexcept { return cols_; }
-  [[nodiscard]] const T* data() const noexcept { return storage_.data() + offset_; }
+  [[nodiscard]] const Word* data() const noexcept { return storage_.data() + offset_; }
 
  private:
   std::int64_t rows_ = 0;
   std::int64_t cols_ = 0;
-  std::vector<T> storage_;
+  std::vector<Word> storage_;
   std::size_t offset_ = 0;  // of the first 64-byte aligned element; copies may lose the alignment
 };
 
 /// C = A B, or C += A B when `accumulate`. C is zero when k = 0 and not accumulating. Any strides.
 template <class T>
-void gemm(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<T> c,
+void gemm(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<SumOf<T>> c,
           bool accumulate = false);
 template <class T>
-void gemm(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate = false);
+void gemm(MatrixView<const T> a, MatrixView<const T> b, MatrixView<SumOf<T>> c,
+          bool accumulate = false);
 
-/// C = A B exactly, over signed 8-bit integers with 32-bit accumulators that wrap (two's
-/// complement).
-void gemm_s8(MatrixView<const std::int8_t> a, MatrixView<const std::int8_t> b,
-             MatrixView<std::int32_t> c);
+/// Finished sums of one segment: rows [row, row + sums.rows) and columns [col, col + sums.cols) of
+/// the product. They lie in cache and are gone after the call.
+template <class T>
+struct SumStrip {
+  std::int64_t segment = 0;
+  std::int64_t row = 0;
+  std::int64_t col = 0;
+  MatrixView<const SumOf<T>> sums;  ///< at most kStripRows x kStripCols, its rows contiguous
+};
+inline constexpr std::int64_t kStripRows = 192;
+inline constexpr std::int64_t kStripCols = 32;
+template <class T>
+using SumSink = FunctionRef<void(const SumStrip<T>&)>;
+
+/// Multiplies consecutive segments of A's columns by one packed matrix each (all of equal width)
+/// and hands the sums of each segment to `sink`, as gemm() would form them: a consumer of sums runs
+/// while they are in cache. Strips are disjoint and together cover the product; the segments of one
+/// strip follow each other in order on one thread, different strips run on several. The sink must
+/// not call gemm.
+template <class T>
+void gemm_segments(MatrixView<const T> a, std::span<const PackedMatrix<T>> segments,
+                   SumSink<T> sink);
 
 /// Instruction set chosen at run time: "avx512", "avx2" or "baseline".
 std::string_view dispatched_isa();

@@ -69,7 +69,7 @@ bool write_whole(int fd, std::string_view text) {
     if (n < 0) return false;
     text.remove_prefix(static_cast<std::size_t>(n));
   }
-  return ::fsync(fd) == 0;
+  return ::fsync(fd) == 0 || errno == EINVAL;  // EINVAL: a pipe or a device, which has no disk
 }
 
 /// The part of a parser's message that tells position and cause, without its internal codes.
@@ -116,7 +116,20 @@ Json read_json_file(const fs::path& path, std::uintmax_t max_bytes) {
   return parse_json(read_text_file(path, max_bytes), "'" + path.string() + "'");
 }
 
-void write_file_atomically(const fs::path& path, std::string_view text) {
+void write_file_atomically(const fs::path& given, std::string_view text) {
+  std::error_code error;
+  const fs::file_status status = fs::status(given, error);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    // Renaming would put a file in the place of /dev/null, or of what a pipe's reader waits at.
+    const Descriptor file(::open(given.c_str(), O_WRONLY | O_CLOEXEC));
+    if (file.get() < 0 || !write_whole(file.get(), text)) {
+      fail_usage("cannot write '{}': {}", given.string(), std::strerror(errno));
+    }
+    return;
+  }
+  // A link stays one: what it points at is replaced.
+  fs::path path = fs::is_symlink(given, error) ? fs::weakly_canonical(given, error) : given;
+  if (error || path.empty()) path = given;
   std::string temporary = path.string() + ".XXXXXX";
   const Descriptor file(::mkstemp(temporary.data()));
   if (file.get() < 0) {

@@ -20,7 +20,8 @@ Json read_json_file(const std::filesystem::path& path, std::uintmax_t max_bytes 
 /// Whole text of a regular file of at most `max_bytes`; usage error naming the file otherwise.
 std::string read_text_file(const std::filesystem::path& path, std::uintmax_t max_bytes);
 
-/// Writes `text` to a temporary file beside `path`, syncs it and renames it over `path`.
+/// Writes `text` to a temporary file beside `path`, syncs it and renames it over `path`; a symbolic
+/// link is followed. A device or pipe is written to, never replaced. Usage error when that fails.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace jb

@@ -6,13 +6,32 @@
 
 namespace jb::kernels {
 
-/// Register tile of one instruction set: acc[mr x nr] = sum over k of a[k][mr] * b[k][nr], both
-/// packed and zero-padded; written to `out` (row-major mr x nr).
+/// What packed operands and sums are made of. Bytes are packed in words of several along k.
+template <class T>
+struct GemmTypes {
+  using Word = T;
+  using Sum = T;
+  static constexpr int kStartRows = 0;
+};
+template <>
+struct GemmTypes<std::int8_t> {
+  using Word = std::uint32_t;
+  using Sum = std::int32_t;
+  static constexpr int kStartRows = 1;
+};
+
+/// Register tile of one instruction set. run: sums[mr x nr] (row-major, contiguous) = (or += when
+/// `add`) start[nr] + sum over p < depth of a[p][mr] * b[p][nr], operands packed in words and
+/// padded with zeros. The kStartRows rows of nr before the first of b hold `start`.
 template <class T>
 struct GemmKernel {
+  using Word = typename GemmTypes<T>::Word;
+  using Sum = typename GemmTypes<T>::Sum;
   int mr;
   int nr;
-  void (*run)(std::int64_t k, const T* a, const T* b, T* out);
+  int group;   ///< elements of k in one word
+  int offset;  ///< added to the elements of A when packed; `start` takes it back
+  void (*run)(std::int64_t depth, const Word* a, const Word* b, Sum* sums, bool add);
 };
 
 /// Philox key and counter of a block of 64 columns.
@@ -28,20 +47,44 @@ struct RandomKernel {
   void (*uniforms)(const PhiloxBlock& first, std::int64_t blocks, float* out);  ///< in (0, 1)
 };
 
+/// Means from here on are drawn by rejection, below by inversion.
+inline constexpr double kPoissonInversionBelow = 30;
+/// Larger means, infinity included, are taken as this one: nothing overflows on the way.
+inline constexpr double kPoissonLargest = 1e150;
+inline constexpr double kPoissonRejected = -1;
+
+/// Poisson counts as doubles; equal on every instruction set.
+struct PoissonKernel {
+  /// Fills blocks of 64 columns by inversion, a word per element; elements whose mean is not in
+  /// (0, kPoissonInversionBelow) become 0.
+  void (*small)(const PhiloxBlock& first, std::int64_t blocks, const double* mean, double* out);
+  /// One attempt for 16 elements of counters `columns` (counter word 0; first.block is not used):
+  /// the count or kPoissonRejected. Means from kPoissonInversionBelow to kPoissonLargest.
+  void (*attempt)(const PhiloxBlock& first, const std::uint32_t* columns, const double* mean,
+                  double* out);
+};
+
 namespace baseline {
 extern const GemmKernel<float> kGemmFloat;
 extern const GemmKernel<double> kGemmDouble;
+extern const GemmKernel<std::int8_t> kGemmBytes;
 extern const RandomKernel kRandom;
+extern const PoissonKernel kPoisson;
 }  // namespace baseline
 namespace avx2 {
 extern const GemmKernel<float> kGemmFloat;
 extern const GemmKernel<double> kGemmDouble;
+extern const GemmKernel<std::int8_t> kGemmBytes;
 extern const RandomKernel kRandom;
+extern const PoissonKernel kPoisson;
 }  // namespace avx2
 namespace avx512 {
 extern const GemmKernel<float> kGemmFloat;
 extern const GemmKernel<double> kGemmDouble;
+extern const GemmKernel<std::int8_t> kGemmBytes;
+extern const GemmKernel<std::int8_t> kGemmBytesVnni;
 extern const RandomKernel kRandom;
+extern const PoissonKernel kPoisson;
 }  // namespace avx512
 
 /// What this processor runs: 0 baseline, 1 AVX2 + FMA, 2 AVX-512 (F, BW, VL, DQ). The environment

@@ -10,6 +10,9 @@ namespace jb {
 namespace {
 
 constexpr std::int64_t kBlock = 64;  // columns that share 16 counters
+// Elements whose counts are drawn together: rejected ones fill whole groups of 16 again.
+constexpr std::int64_t kPoissonPiece = 4 * kBlock;
+constexpr std::uint64_t kAttempt = tag_of("random.poisson.attempt");
 
 /// SplitMix64 finaliser (Steele et al., OOPSLA 2014): spreads key material over 64 bits.
 constexpr std::uint64_t mix(std::uint64_t x) noexcept {
@@ -19,19 +22,26 @@ constexpr std::uint64_t mix(std::uint64_t x) noexcept {
   return x ^ (x >> 31U);
 }
 
-const kernels::RandomKernel& kernel() {
-  static const kernels::RandomKernel* const chosen = [] {
+struct Kernels {
+  const kernels::RandomKernel* random;
+  const kernels::PoissonKernel* poisson;
+};
+
+const Kernels& kernels_here() {
+  static const Kernels chosen = [] {
     switch (kernels::isa_level()) {
       case 2:
-        return &kernels::avx512::kRandom;
+        return Kernels{&kernels::avx512::kRandom, &kernels::avx512::kPoisson};
       case 1:
-        return &kernels::avx2::kRandom;
+        return Kernels{&kernels::avx2::kRandom, &kernels::avx2::kPoisson};
       default:
-        return &kernels::baseline::kRandom;
+        return Kernels{&kernels::baseline::kRandom, &kernels::baseline::kPoisson};
     }
   }();
-  return *chosen;
+  return chosen;
 }
+
+const kernels::RandomKernel& kernel() { return *kernels_here().random; }
 
 /// Counter word 3 holds the high parts: 16 bits of the row's (rows below 2^48), 16 of the call's.
 constexpr std::uint32_t high_word(std::uint64_t row, std::uint64_t call) noexcept {
@@ -58,6 +68,51 @@ void fill_row(std::span<T> out, std::int64_t first_col, kernels::PhiloxBlock blo
       std::copy_n(whole + offset, count, out.data() + done);
     }
     done += count;
+  }
+}
+
+/// Draws the counts of the elements whose mean is large, attempt by attempt, until none is left.
+/// `element` holds the stream's key, row and call; first_col is the column of out[0].
+void reject_until_drawn(std::span<double> out, std::span<const double> mean,
+                        const kernels::PhiloxBlock& element, std::uint32_t first_col) noexcept {
+  constexpr std::size_t kGroup = 16;  // elements of one attempt
+  std::array<std::uint32_t, kPoissonPiece> waiting;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    if (mean[i] >= kernels::kPoissonInversionBelow) {
+      waiting[count++] = static_cast<std::uint32_t>(i);
+    }
+  }
+  const std::uint64_t key = (std::uint64_t{element.key1} << 32U) | element.key0;
+  for (std::uint64_t attempt = 0; count > 0; ++attempt) {
+    // A key of its own: the counter has no room left, and no word may serve twice.
+    const std::uint64_t k = mix(key ^ mix(kAttempt + attempt));
+    kernels::PhiloxBlock block = element;
+    block.key0 = static_cast<std::uint32_t>(k);
+    block.key1 = static_cast<std::uint32_t>(k >> 32U);
+    std::size_t left = 0;
+    for (std::size_t begin = 0; begin < count; begin += kGroup) {
+      const std::size_t size = std::min(kGroup, count - begin);
+      std::array<std::uint32_t, kGroup> columns{};
+      std::array<double, kGroup> means;
+      std::array<double, kGroup> drawn;
+      means.fill(kernels::kPoissonInversionBelow);
+      for (std::size_t i = 0; i < size; ++i) {
+        const std::uint32_t at = waiting[begin + i];
+        columns[i] = first_col + at;
+        means[i] = std::min(mean[at], kernels::kPoissonLargest);
+      }
+      kernels_here().poisson->attempt(block, columns.data(), means.data(), drawn.data());
+      for (std::size_t i = 0; i < size; ++i) {
+        const std::uint32_t at = waiting[begin + i];
+        if (drawn[i] == kernels::kPoissonRejected) {
+          waiting[left++] = at;  // never ahead of what is still to be read
+        } else {
+          out[at] = drawn[i];
+        }
+      }
+    }
+    count = left;
   }
 }
 
@@ -98,6 +153,52 @@ void RandomStream::uniforms(std::span<float> out, std::int64_t row, std::int64_t
            kernel().uniforms);
 }
 
+void RandomStream::poisson(std::span<double> out, std::span<const double> mean, std::int64_t row,
+                           std::int64_t first_col, std::uint64_t call) const noexcept {
+  const auto r = static_cast<std::uint64_t>(row);
+  kernels::PhiloxBlock block{key_[0],
+                             key_[1],
+                             0,
+                             static_cast<std::uint32_t>(r),
+                             static_cast<std::uint32_t>(call),
+                             high_word(r, call)};
+  alignas(64) double means[kPoissonPiece];
+  alignas(64) double counts[kPoissonPiece];
+  const auto size = static_cast<std::int64_t>(out.size());
+  for (std::int64_t done = 0; done < size;) {
+    const std::int64_t col = first_col + done;
+    const std::int64_t offset = col % kBlock;
+    const std::int64_t count = std::min(kPoissonPiece - offset, size - done);
+    const double* const given = mean.data() + done;
+    // A copy, padded to whole blocks: out may be the array of means.
+    const std::int64_t padded = (offset + count + kBlock - 1) / kBlock * kBlock;
+    std::fill_n(means, offset, 0.0);
+    std::copy_n(given, count, means + offset);
+    std::fill(means + offset + count, means + padded, 0.0);
+    bool any_small = false;
+    bool any_large = false;
+    for (std::int64_t i = offset; i < offset + count; ++i) {
+      const bool large = means[i] >= kernels::kPoissonInversionBelow;
+      any_large = any_large || large;
+      any_small = any_small || (!large && means[i] > 0);
+    }
+    block.block = static_cast<std::uint32_t>(col / kBlock);
+    if (any_small) {
+      kernels_here().poisson->small(block, padded / kBlock, means, counts);
+    } else {
+      std::fill_n(counts, padded, 0.0);
+    }
+    const auto span_of = [&](double* values) {
+      return std::span(values + offset, static_cast<std::size_t>(count));
+    };
+    if (any_large) {
+      reject_until_drawn(span_of(counts), span_of(means), block, static_cast<std::uint32_t>(col));
+    }
+    std::copy_n(counts + offset, count, out.data() + done);
+    done += count;
+  }
+}
+
 float RandomStream::normal(std::int64_t row, std::int64_t col, std::uint64_t call) const noexcept {
   float value = 0;
   normals({&value, 1}, row, col, call);
@@ -107,6 +208,13 @@ float RandomStream::normal(std::int64_t row, std::int64_t col, std::uint64_t cal
 float RandomStream::uniform(std::int64_t row, std::int64_t col, std::uint64_t call) const noexcept {
   float value = 0;
   uniforms({&value, 1}, row, col, call);
+  return value;
+}
+
+double RandomStream::poisson(double mean, std::int64_t row, std::int64_t col,
+                             std::uint64_t call) const noexcept {
+  double value = 0;
+  poisson({&value, 1}, {&mean, 1}, row, col, call);
   return value;
 }
 

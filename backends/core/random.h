@@ -47,9 +47,20 @@ class RandomStream {
   void uniforms(std::span<float> out, std::int64_t row, std::int64_t first_col,
                 std::uint64_t call) const noexcept;
 
+  /// Poisson counts of elements (row, first_col + i) with mean[i], as doubles (exact up to 2^53):
+  /// the same on every instruction set. Inversion of the element's word below mean 30, so that no
+  /// count rarer than 2^-32 is drawn there; transformed rejection with words of its own above. A
+  /// mean that is not above 0 (NaN included) gives 0. out and mean have one size and may be the
+  /// same array; first_col + size at most 2^32. A stream from which counts are drawn should give
+  /// nothing else: words would be used twice.
+  void poisson(std::span<double> out, std::span<const double> mean, std::int64_t row,
+               std::int64_t first_col, std::uint64_t call) const noexcept;
+
   [[nodiscard]] float normal(std::int64_t row, std::int64_t col, std::uint64_t call) const noexcept;
   [[nodiscard]] float uniform(std::int64_t row, std::int64_t col,
                               std::uint64_t call) const noexcept;
+  [[nodiscard]] double poisson(double mean, std::int64_t row, std::int64_t col,
+                               std::uint64_t call) const noexcept;
 
   /// The raw word of element (row, col): what normals and uniforms are made from.
   [[nodiscard]] std::uint32_t word(std::int64_t row, std::int64_t col,

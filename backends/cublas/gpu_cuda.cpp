@@ -271,7 +271,7 @@ Support count_gpus(int& count) {
 
 Support gpu_available() {
   int count = 0;
-  if (const Support gpus = count_gpus(count); !gpus) return gpus;
+  if (Support gpus = count_gpus(count); !gpus) return gpus;
   if (!cublaslt().problem.empty()) return Support::no(cublaslt().problem);
   return Support::yes();
 }

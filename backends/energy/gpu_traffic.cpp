@@ -9,7 +9,8 @@ namespace {
 constexpr std::int64_t kLeastInstructionN = 8;
 
 double tiles_of(std::int64_t size, std::int64_t tile) {
-  return static_cast<double>(size / tile + (size % tile != 0 ? 1 : 0));
+  const std::int64_t tiles = size / tile + (size % tile != 0 ? 1 : 0);
+  return static_cast<double>(tiles);
 }
 
 double padded(std::int64_t size, std::int64_t tile) {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backends/photonic/poisson.h"
-
 namespace jb::photonic {
 namespace {
 
@@ -18,37 +16,33 @@ void add_normals(const ReadoutSettings& s, const RowLight& row, const ColumnLigh
   const double constant = s.readout_variance_e2 + shot * row.light_e;
   const double per_light = shot + s.rin_variance * 4 * row.light_e / s.cycles;
   if (constant == 0 && per_light == 0) return;
-  noise.normal().normals(buffers.plus, key.row, key.first_col, key.call);
+  noise.normal().normals(buffers.normal, key.row, key.first_col, key.call);
   double* const d = buffers.electrons.data();
-  const float* const z = buffers.plus.data();
+  const float* const z = buffers.normal.data();
   const double* const light = columns.light_e.data();
   for (std::size_t j = 0; j < n; ++j) {
     d[j] += std::sqrt(constant + per_light * light[j]) * static_cast<double>(z[j]);
   }
 }
 
-/// Replaces mean counts by drawn ones: D = N+ - N-, means (light +- E[D]) / 2.
+/// Replaces mean counts by drawn ones: D = N+ - N-, means (light +- E[D]) / 2. Rounding may leave a
+/// dark diode a mean just below zero, which draws nothing.
 void draw_counts(const RowLight& row, const ColumnLight& columns, const ReadoutNoise& noise,
                  const ReadoutKey& key, ReadoutBuffers& buffers) {
   const std::size_t n = buffers.electrons.size();
-  // Uniforms of 24 bits near 1: counts rarer than 6e-8 merge with their neighbour.
-  noise.plus().uniforms(buffers.plus, key.row, key.first_col, key.call);
-  noise.minus().uniforms(buffers.minus, key.row, key.first_col, key.call);
-  const auto count = [&](double mean, float uniform, std::size_t j, std::uint32_t diode) {
-    if (mean <= 0) return 0.0;
-    if (mean < kInversionBelow) {
-      return poisson_by_inversion(mean, std::exp(-mean), static_cast<double>(uniform));
-    }
-    const auto col = static_cast<std::uint32_t>(key.first_col + static_cast<std::int64_t>(j));
-    return poisson_by_rejection(mean, noise.rejection(), 2 * col + diode,
-                                static_cast<std::uint64_t>(key.row), key.call);
-  };
+  buffers.plus.resize(n);
+  buffers.minus.resize(n);
+  double* const d = buffers.electrons.data();
+  double* const plus = buffers.plus.data();
+  double* const minus = buffers.minus.data();
   for (std::size_t j = 0; j < n; ++j) {
     const double light = row.light_e + columns.light_e[j];
-    const double mean = buffers.electrons[j];
-    buffers.electrons[j] = count(0.5 * (light + mean), buffers.plus[j], j, 0) -
-                           count(0.5 * (light - mean), buffers.minus[j], j, 1);
+    plus[j] = 0.5 * (light + d[j]);
+    minus[j] = 0.5 * (light - d[j]);
   }
+  noise.plus().poisson(buffers.plus, buffers.plus, key.row, key.first_col, key.call);
+  noise.minus().poisson(buffers.minus, buffers.minus, key.row, key.first_col, key.call);
+  for (std::size_t j = 0; j < n; ++j) d[j] = plus[j] - minus[j];
 }
 
 /// Clips to +-limit and counts what was clipped.
@@ -83,10 +77,7 @@ ReadoutNoise::ReadoutNoise(std::uint64_t seed, std::uint32_t instance, std::uint
       plus_(seed, instance, tag_of(transposed ? "photonic.plus.transposed" : "photonic.plus"),
             scope),
       minus_(seed, instance, tag_of(transposed ? "photonic.minus.transposed" : "photonic.minus"),
-             scope),
-      rejection_(seed, instance,
-                 tag_of(transposed ? "photonic.rejection.transposed" : "photonic.rejection"),
-                 scope) {}
+             scope) {}
 
 std::int64_t read_row(const ReadoutSettings& settings, const RowLight& row,
                       const ColumnLight& columns, const ReadoutNoise& noise, const ReadoutKey& key,

@@ -52,13 +52,11 @@ class ReadoutNoise {
   [[nodiscard]] const RandomStream& normal() const noexcept { return normal_; }
   [[nodiscard]] const RandomStream& plus() const noexcept { return plus_; }
   [[nodiscard]] const RandomStream& minus() const noexcept { return minus_; }
-  [[nodiscard]] const RandomStream& rejection() const noexcept { return rejection_; }
 
  private:
   RandomStream normal_;
   RandomStream plus_;
   RandomStream minus_;
-  RandomStream rejection_;
 };
 
 /// Coordinates of the first element of a row of readouts.
@@ -71,12 +69,11 @@ struct ReadoutKey {
 /// Buffers of one thread for rows of `n` readouts.
 struct ReadoutBuffers {
   explicit ReadoutBuffers(std::int64_t n)
-      : electrons(static_cast<std::size_t>(n)),
-        plus(static_cast<std::size_t>(n)),
-        minus(static_cast<std::size_t>(n)) {}
+      : electrons(static_cast<std::size_t>(n)), normal(static_cast<std::size_t>(n)) {}
   std::vector<double> electrons;  ///< in: products of fields; out: electrons, or ADC codes
-  std::vector<float> plus;
-  std::vector<float> minus;
+  std::vector<float> normal;
+  std::vector<double> plus;  ///< counts of the two diodes, when they are drawn
+  std::vector<double> minus;
 };
 
 /// Turns the products of fields in buffers.electrons into what is read. Returns how many readouts

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backends/core/gemm.h"
 #include "backends/core/threads.h"
 
 namespace jb::systolic {
@@ -46,7 +45,7 @@ void multiply(MatrixView<const T> a, const QuantisedWeights& b, MatrixView<T> c)
   std::vector<double> scales(static_cast<std::size_t>(a.rows));
   quantise_rows(a, codes, scales);
   Matrix<std::int32_t> sums(c.rows, c.cols);
-  gemm_s8(codes.view(), b.codes.view(), sums.view());
+  gemm<std::int8_t>(codes.view(), b.codes, sums.view());
   parallel_for(c.rows, kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const double scale_a = scales[static_cast<std::size_t>(i)];
@@ -72,13 +71,14 @@ QuantisedWeights quantise_weights(MatrixView<const double> b, WeightScale scale)
     std::fill(largest.begin(), largest.end(), *std::max_element(largest.begin(), largest.end()));
   }
   QuantisedWeights out;
-  out.codes = Matrix<std::int8_t>(b.rows, b.cols);
+  Matrix<std::int8_t> codes(b.rows, b.cols);
   for (const double x : largest) out.scales.push_back(scale_of(x));
   for (std::int64_t i = 0; i < b.rows; ++i) {
     for (std::int64_t j = 0; j < b.cols; ++j) {
-      out.codes(i, j) = code_of(b(i, j), out.scales[static_cast<std::size_t>(j)]);
+      codes(i, j) = code_of(b(i, j), out.scales[static_cast<std::size_t>(j)]);
     }
   }
+  out.codes = PackedMatrix<std::int8_t>(codes.view());
   return out;
 }
 

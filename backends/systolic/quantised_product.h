@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "backends/core/gemm.h"
 #include "backends/core/matrix.h"
 
 namespace jb::systolic {
@@ -20,7 +21,7 @@ enum class WeightScale : std::uint8_t { per_tensor, per_column };
 
 /// Codes of a stationary operand with a scale for each column.
 struct QuantisedWeights {
-  Matrix<std::int8_t> codes;
+  PackedMatrix<std::int8_t> codes;
   std::vector<double> scales;  ///< one per column
 };
 

@@ -1,7 +1,11 @@
 // Small pieces of core: text, JSON files, shapes, convolution lowering, threads, operand
 // statistics.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <filesystem>
@@ -82,6 +86,34 @@ TEST(JsonFile, WritesWholeFilesOrNone) {
   EXPECT_TRUE(contains(message_of([&] { (void)read_text_file(dir / "b", 1); }), "no such file"));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir), {}), 1);
   std::filesystem::remove_all(dir);
+}
+
+// Renaming a file over a device is what root may do, and must not.
+TEST(JsonFile, WritesIntoPipesAndThroughLinksInsteadOfReplacingThem) {
+  namespace fs = std::filesystem;
+  const fs::path dir = fs::path(testing::TempDir()) / "json_file_special_test";
+  fs::remove_all(dir);
+  fs::create_directories(dir);
+  const fs::path pipe = dir / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  write_file_atomically(pipe, "text");
+  std::array<char, 16> got{};
+  EXPECT_EQ(::read(reader, got.data(), got.size()), 4);
+  EXPECT_EQ(std::string(got.data()), "text");
+  ::close(reader);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+
+  write_file_atomically(dir / "target", "old");
+  fs::create_symlink("target", dir / "link");
+  write_file_atomically(dir / "link", "new");
+  EXPECT_TRUE(fs::is_symlink(dir / "link"));
+  EXPECT_EQ(read_text_file(dir / "target", 100), "new");
+
+  EXPECT_TRUE(contains(message_of([&] { write_file_atomically(dir, "x"); }), "directory"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir), {}), 3);
+  fs::remove_all(dir);
 }
 
 TEST(Shape, RefusesSizesThatMakeNoSense) {

@@ -120,7 +120,7 @@ TEST(Gemm, MultipliesBytesExactlyAndWraps) {
     b(p, 1) = p < 1000 ? std::int8_t{127} : std::int8_t{0};
   }
   Matrix<std::int32_t> c(1, 2);
-  gemm_s8(a.view(), b.view(), c.view());
+  gemm<std::int8_t>(a.view(), b.view(), c.view());
   EXPECT_EQ(c(0, 0), static_cast<std::int32_t>(140000LL * 16384 - 4294967296LL));
   EXPECT_EQ(c(0, 1), -128 * 127 * 1000);
 }

@@ -1,14 +1,12 @@
-// Closed forms of light and converters, counts drawn from Poisson laws, and what parameters refuse.
+// Closed forms of light and converters, and what parameters refuse.
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <string>
 #include <vector>
 
 #include "backends/energy/bounds.h"
 #include "backends/photonic/physics.h"
-#include "backends/photonic/poisson.h"
 #include "tests/support/photonic_bench.h"
 
 namespace jb {
@@ -46,69 +44,6 @@ TEST(PhotonicPhysics, ConverterLaw) {
   // At 8 bits the rule is the floor below about 1.2 GS/s, the fit rules above.
   EXPECT_DOUBLE_EQ(photonic::adc_energy_J(4.9e6, 8), photonic::adc_rule_J(8));
   EXPECT_DOUBLE_EQ(photonic::adc_energy_J(5e9, 8), photonic::adc_fit_J(5e9, 8));
-}
-
-/// Chi-square of drawn counts against the Poisson law, and its degrees of freedom.
-std::pair<double, double> chi_square(double mean, bool rejection, int draws) {
-  const RandomStream stream(7, 0, tag_of("test.poisson"), rejection ? 1 : 0);
-  std::vector<double> seen(400, 0.0);
-  for (int i = 0; i < draws; ++i) {
-    double count = 0;
-    if (rejection) {
-      count = photonic::poisson_by_rejection(mean, stream, 0, static_cast<std::uint64_t>(i), 0);
-    } else {
-      count = photonic::poisson_by_inversion(mean, std::exp(-mean),
-                                             static_cast<double>(stream.uniform(i, 0, 0)));
-    }
-    seen[static_cast<std::size_t>(std::min(count, 399.0))] += 1;
-  }
-  double sum = 0;
-  double cells = 0;
-  double pooled_seen = 0;
-  double pooled_expected = 0;
-  for (std::size_t k = 0; k < seen.size(); ++k) {
-    const auto x = static_cast<double>(k);
-    pooled_expected += draws * std::exp(x * std::log(mean) - mean - std::lgamma(x + 1));
-    pooled_seen += seen[k];
-    // Cells of at least 25 expected counts, so that their squares are chi-square distributed.
-    if (pooled_expected < 25) continue;
-    sum += (pooled_seen - pooled_expected) * (pooled_seen - pooled_expected) / pooled_expected;
-    cells += 1;
-    pooled_seen = pooled_expected = 0;
-  }
-  return {sum, cells - 1};
-}
-
-TEST(PhotonicPoisson, CountsFollowTheLaw) {
-  for (const double mean : {0.05, 0.7, 4.0, 12.0, 29.0}) {
-    const auto [sum, freedom] = chi_square(mean, false, 200000);
-    // Mean f and variance 2 f: five standard deviations.
-    EXPECT_LT(sum, freedom + 5 * std::sqrt(2 * freedom)) << "inversion, mean " << mean;
-    EXPECT_GT(freedom, 0);
-  }
-  for (const double mean : {30.0, 80.0, 250.0}) {
-    const auto [sum, freedom] = chi_square(mean, true, 200000);
-    EXPECT_LT(sum, freedom + 5 * std::sqrt(2 * freedom)) << "rejection, mean " << mean;
-    EXPECT_GT(freedom, 20);
-  }
-}
-
-TEST(PhotonicPoisson, LargeMeans) {
-  const RandomStream stream(7, 0, tag_of("test.poisson.large"), 0);
-  for (const double mean : {1e4, 1e7}) {
-    constexpr int kDraws = 100000;
-    double sum = 0;
-    double squares = 0;
-    for (int i = 0; i < kDraws; ++i) {
-      const double d =
-          photonic::poisson_by_rejection(mean, stream, 3, static_cast<std::uint64_t>(i), 9) - mean;
-      sum += d;
-      squares += d * d;
-    }
-    // Standard errors: sqrt(mean / N) and sqrt(2 / N) relative; five of them.
-    EXPECT_LT(std::fabs(sum / kDraws), 5 * std::sqrt(mean / kDraws));
-    EXPECT_NEAR(squares / kDraws / mean, 1, 5 * std::sqrt(2.0 / kDraws));
-  }
 }
 
 TEST(PhotonicParameters, RefusesWhatIsOutsidePhysics) {
