@@ -7,6 +7,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -62,7 +63,11 @@ void run_on(int threads, PieceQueue& queue) {
 #else
   std::vector<std::thread> others;
   others.reserve(static_cast<std::size_t>(threads - 1));
-  for (int i = 1; i < threads; ++i) others.emplace_back([&queue] { queue.work(); });
+  try {
+    for (int i = 1; i < threads; ++i) others.emplace_back([&queue] { queue.work(); });
+  } catch (const std::system_error&) {
+    // The system gives no more threads: those that there are take all pieces.
+  }
   queue.work();
   for (std::thread& thread : others) thread.join();
 #endif
