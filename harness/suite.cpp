@@ -38,7 +38,11 @@ class Reader {
   [[nodiscard]] std::string text(const char* key) const {
     const Json& value = at(key);
     if (!value.is_string()) fail_usage("{}: '{}' must be a text", where_, key);
-    return value.get<std::string>();
+    const std::string text = value.get<std::string>();
+    if (has_control_characters(text)) {
+      fail_usage("{}: '{}' must not hold control characters", where_, key);
+    }
+    return text;
   }
   [[nodiscard]] double number(const char* key) const {
     const Json& value = at(key);
@@ -221,6 +225,27 @@ std::vector<PointSpec> workloads_of(const Reader& block) {
   return workloads;
 }
 
+/// A backend that is not built here may stand in a suite: its points are left out. A name beside a
+/// known one is a slip.
+std::string backend_from(const Reader& target) {
+  const std::string id = target.text("backend");
+  std::vector<std::string> ids;
+  for (const Backend* backend : backends()) ids.push_back(backend->info().id);
+  if (std::find(ids.begin(), ids.end(), id) != ids.end()) return id;
+  const std::string hint = did_you_mean(id, ids);
+  if (!hint.empty()) fail_usage("{}: unknown backend '{}'{}", target.where(), id, hint);
+  return id;
+}
+
+/// check_point, whose errors speak of flags, with the place in the file before them.
+void check_at(const std::string& where, const PointSpec& point) {
+  try {
+    check_point(point);
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("{}: {}", where, error.what()));
+  }
+}
+
 void expand_block(const Json& json, const std::string& where, std::vector<PointSpec>& points) {
   static const std::vector<std::string> block_keys =
       with_settings({"op", "gemm", "shapes", "networks", "dataset", "batch", "targets"});
@@ -232,10 +257,10 @@ void expand_block(const Json& json, const std::string& where, std::vector<PointS
     for (std::size_t i = 0; i < targets.size(); ++i) {
       const Reader target(targets[i], fmt::format("{}, targets[{}]", where, i), target_keys);
       PointSpec point = workload;
-      point.backend = target.text("backend");
+      point.backend = backend_from(target);
       if (target.has("device")) point.device = target.text("device");
       read_settings(target, point);
-      check_point(point);
+      check_at(target.where(), point);
       points.push_back(std::move(point));
       if (points.size() > kMaxPoints) fail_usage("{}: more than {} points", where, kMaxPoints);
     }

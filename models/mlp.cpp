@@ -113,8 +113,8 @@ TrainOptions default_training(const std::string& name) {
   for (std::size_t l = 1; l < widths.size(); ++l) parameters += (widths[l - 1] + 1) * widths[l];
   TrainOptions options;
   if (parameters > kLarge) {
-    options.epochs = 10;
-    options.batch = 256;
+    options.epochs = 8;
+    options.batch = 128;
   }
   return options;
 }

@@ -30,7 +30,6 @@ struct TrainOptions {
   int epochs = 12;
   std::int64_t batch = 64;
   double learning_rate = 1e-3;  ///< Adam
-  double weight_decay = 0;      ///< decoupled; per unit of learning rate and step
   std::uint64_t seed = 1;
 };
 

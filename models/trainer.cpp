@@ -43,20 +43,17 @@ struct Moments {
 struct Step {
   float alpha = 0;
   float epsilon = 0;
-  float keep = 1;  ///< what decoupled weight decay leaves of a weight
 };
 
-Step step_of(double rate, double weight_decay, std::int64_t t) {
+Step step_of(double rate, std::int64_t t) {
   const double time = static_cast<double>(t);
   const double correction = std::sqrt(1.0 - std::pow(kBeta2, time));
   return {static_cast<float>(rate * correction / (1.0 - std::pow(kBeta1, time))),
-          static_cast<float>(kEpsilon * correction), static_cast<float>(1.0 - rate * weight_decay)};
+          static_cast<float>(kEpsilon * correction)};
 }
 
-/// Updates parameters [begin, end); weights decay apart from the gradient (I. Loshchilov and F.
-/// Hutter, Decoupled Weight Decay Regularization, ICLR 2019, Algorithm 2, line 12), biases (keep =
-/// 1) do not.
-void adam(float* parameters, Moments& state, const Step& step, float keep, std::int64_t begin,
+/// Updates parameters [begin, end).
+void adam(float* parameters, Moments& state, const Step& step, std::int64_t begin,
           std::int64_t end) {
   constexpr auto kB1 = static_cast<float>(kBeta1);
   constexpr auto kB2 = static_cast<float>(kBeta2);
@@ -69,7 +66,7 @@ void adam(float* parameters, Moments& state, const Step& step, float keep, std::
   for (std::int64_t i = begin; i < end; ++i) {
     m[i] = kB1 * m[i] + (1.0F - kB1) * g[i];
     v[i] = kB2 * v[i] + (1.0F - kB2) * g[i] * g[i];
-    p[i] = keep * p[i] - alpha * m[i] / (std::sqrt(v[i]) + epsilon);
+    p[i] -= alpha * m[i] / (std::sqrt(v[i]) + epsilon);
   }
 }
 
@@ -166,8 +163,7 @@ class Trainer {
                                                    static_cast<std::size_t>(rows));
         // Cosine decay to zero without restarts: Loshchilov and Hutter, ICLR 2017, Eq. (5).
         const double phase = std::numbers::pi * static_cast<double>(t) / static_cast<double>(steps);
-        const Step step = step_of(options_.learning_rate * 0.5 * (1.0 + std::cos(phase)),
-                                  options_.weight_decay, t + 1);
+        const Step step = step_of(options_.learning_rate * 0.5 * (1.0 + std::cos(phase)), t + 1);
         pack_weights();
         parallel_for(rows, kSampleGrain, [&](std::int64_t begin, std::int64_t end) {
           gather(picked, begin, end);
@@ -268,10 +264,10 @@ class Trainer {
     const MatrixView<float> gradient{weights_[l].gradient.data() + first, height, w.cols(),
                                      w.cols(), 1};
     gemm<float>(input.transposed(), delta, gradient);
-    adam(w.data(), weights_[l], step, step.keep, first, first + height * w.cols());
+    adam(w.data(), weights_[l], step, first, first + height * w.cols());
     if (piece.row > 0) return;
     sum_columns(delta, biases_[l].gradient);
-    adam(network_.biases[l].data(), biases_[l], step, 1.0F, 0, w.cols());
+    adam(network_.biases[l].data(), biases_[l], step, 0, w.cols());
   }
 
   void check_finite(int epoch) const {
@@ -306,11 +302,6 @@ void check_trainable(const Mlp& network, const LabelledImages& data, const Train
   if (!std::isfinite(options.learning_rate) || options.learning_rate <= 0) {
     fail_usage("a learning rate of {} makes no sense: give a positive number, as 0.001",
                options.learning_rate);
-  }
-  // Above 1 / rate a step would turn a weight's sign.
-  if (!(options.weight_decay >= 0) || options.weight_decay * options.learning_rate > 1) {
-    fail_usage("a weight decay of {} makes no sense: give 0 to {}, the learning rate's inverse",
-               options.weight_decay, 1 / options.learning_rate);
   }
   if (data.images.rows() < 1 ||
       data.images.rows() != static_cast<std::int64_t>(data.labels.size())) {

@@ -55,10 +55,9 @@ std::string cache_key(const Mlp& network, const Dataset& data, const TrainOption
       data.content_hash.empty() ? content_hash_of(data.train, data.test) : data.content_hash;
   return hash_hex(
       fmt::format("format={};trainer={};isa={};network={};data={};epochs={};batch={};"
-                  "rate={};decay={};seed={}",
+                  "rate={};seed={}",
                   kFormatVersion, kTrainerVersion, dispatched_isa(), network.name, content,
-                  options.epochs, options.batch, shortest(options.learning_rate),
-                  shortest(options.weight_decay), options.seed));
+                  options.epochs, options.batch, shortest(options.learning_rate), options.seed));
 }
 
 /// Header up to the payload's hash: the same bytes for every sound file of this key.

@@ -35,7 +35,26 @@ std::string text_member(const Json& json, const char* key, const std::string& wh
       json.at(key).get_ref<const std::string&>().empty()) {
     fail_usage("{}: key '{}' must be there and hold a text", where, key);
   }
-  return json.at(key).get<std::string>();
+  std::string text = json.at(key).get<std::string>();
+  if (has_control_characters(text)) {
+    fail_usage("{}: key '{}' must not hold control characters", where, key);
+  }
+  return text;
+}
+
+/// A name is a column of tables and a word of command lines.
+std::string name_member(const Json& json, const std::string& where) {
+  constexpr std::size_t kMaxName = 64;
+  const std::string name = text_member(json, "name", where);
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-' || c == '+';
+  });
+  if (!plain || name.size() > kMaxName || name.front() == '-') {
+    fail_usage("{}: a name has at most {} letters, digits, '.', '_', '+' and '-', not first '-'",
+               where, kMaxName);
+  }
+  return name;
 }
 
 double number_member(const Json& json, const char* key, double fallback, const std::string& where) {
@@ -146,7 +165,7 @@ DeviceSpec load_device_file(const std::vector<ParameterSpec>& schema, const std:
   if (spec.backend_ != backend) {
     fail_usage("{}: is a device of backend '{}', not of '{}'", where, spec.backend_, backend);
   }
-  spec.name_ = text_member(json, "name", where);
+  spec.name_ = name_member(json, where);
   spec.description_ = text_member(json, "description", where);
   if (json.contains("theory_bound")) {
     if (!json.at("theory_bound").is_boolean()) {

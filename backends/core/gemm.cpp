@@ -18,6 +18,8 @@ constexpr std::int64_t kSuperDepth = 4 * kDepth;
 // Bytes of A that are packed together: most of a second-level cache of 1 MiB.
 constexpr std::int64_t kRowBytes = 3 << 18;
 constexpr std::size_t kAlign = 64;
+// Elements that are copied in line; a call would cost as much as the copy of a strip's row.
+constexpr std::int64_t kCopy = 8;
 // Below this many MACs a product takes less time than waking other threads.
 constexpr double kSerialMacs = 1e6;
 
@@ -82,6 +84,25 @@ struct Part {
   std::int64_t col;
 };
 
+/// One column panel of a packed matrix: its depth blocks follow each other, each led by its start
+/// rows.
+template <class T>
+class Panel {
+ public:
+  Panel(const PackedMatrix<T>& b, std::int64_t panel) {
+    const std::int64_t words = ceil_div(b.rows(), kernel<T>().group);
+    const std::int64_t lines = words + ceil_div(words, kDepth) * start_rows<T>();
+    first_ = b.data() + panel * lines * kernel<T>().nr;
+  }
+  /// The block that starts at word p of k.
+  [[nodiscard]] const WordOf<T>* block(std::int64_t p) const noexcept {
+    return first_ + p / kDepth * (kDepth + start_rows<T>()) * kernel<T>().nr;
+  }
+
+ private:
+  const WordOf<T>* first_;
+};
+
 /// Calls body(begin, depth) for the depth blocks of a part, in words of its matrix.
 template <class T, class F>
 void for_blocks(const Part<T>& part, F&& body) {
@@ -118,7 +139,6 @@ void multiply_piece(MatrixView<const T> a, std::span<const Part<T>> parts, std::
                     std::int64_t first_panel, std::int64_t last_panel, SumSink<T> sink) {
   const kernels::GemmKernel<T>& micro = kernel<T>();
   const std::int64_t cols = parts[0].b->cols();
-  const std::int64_t panels = ceil_div(cols, micro.nr);
   const std::int64_t padded_rows = ceil_div(a.rows, micro.mr) * micro.mr;
   std::int64_t words = 0;
   for (const Part<T>& part : parts) words += part.last - part.first;
@@ -133,12 +153,11 @@ void multiply_piece(MatrixView<const T> a, std::span<const Part<T>> parts, std::
     for (std::size_t s = 0; s < parts.size(); ++s) {
       const Part<T>& part = parts[s];
       if (part.first == part.last) std::fill_n(strip, padded_rows * micro.nr, SumOf<T>{0});
+      const Panel<T> b_panel(*part.b, panel);
       for_blocks(part, [&](std::int64_t p, std::int64_t depth) {
-        const std::int64_t above = p / kDepth * (kDepth + start_rows<T>()) * panels;
-        const WordOf<T>* const b_panel =
-            part.b->data() + (above + panel * (depth + start_rows<T>())) * micro.nr;
+        const WordOf<T>* const block = b_panel.block(p);
         for (std::int64_t row = 0; row < padded_rows; row += micro.mr) {
-          micro.run(depth, a_block + row * depth, b_panel, strip + row * micro.nr, p > part.first);
+          micro.run(depth, a_block + row * depth, block, strip + row * micro.nr, p > part.first);
         }
         a_block += padded_rows * depth;
       });
@@ -223,7 +242,9 @@ void store_strip(MatrixView<const T> strip, MatrixView<T> c, bool add) {
     if (c.col_stride == 1 && add) {
       for (std::int64_t j = 0; j < c.cols; ++j) target[j] = sum_of(target[j], row[j]);
     } else if (c.col_stride == 1) {
-      std::copy_n(row, c.cols, target);
+      std::int64_t j = 0;
+      for (; j + kCopy <= c.cols; j += kCopy) std::copy_n(row + j, kCopy, target + j);
+      std::copy_n(row + j, c.cols - j, target + j);
     } else {
       for (std::int64_t j = 0; j < c.cols; ++j) {
         T& element = target[j * c.col_stride];
@@ -245,14 +266,20 @@ PackedMatrix<T>::PackedMatrix(MatrixView<const T> b) : rows_(b.rows), cols_(b.co
   const std::int64_t lines = words + ceil_div(words, kDepth) * start_rows<T>();
   Word* const start = aligned_start(storage_, static_cast<std::size_t>(lines * panels * nr));
   offset_ = static_cast<std::size_t>(start - storage_.data());
-  for (std::int64_t p = 0; p < words; p += kDepth) {
-    const std::int64_t depth = std::min(kDepth, words - p);
-    Word* const block = start + p / kDepth * (kDepth + start_rows<T>()) * panels * nr;
-    parallel_for(panels, 4, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t panel = first; panel < last; ++panel) {
-        Word* target = block + panel * nr * (depth + start_rows<T>()) + start_rows<T>() * nr;
-        const std::int64_t width = std::min(nr, cols_ - panel * nr);
-        for (std::int64_t q = p; q < p + depth; ++q, target += nr) {
+  parallel_for(panels, 4, [&](std::int64_t first, std::int64_t last) {
+    Word* target = start + first * lines * nr;
+    for (std::int64_t panel = first; panel < last; ++panel) {
+      const std::int64_t width = std::min(nr, cols_ - panel * nr);
+      for (std::int64_t p = 0; p < words; p += kDepth) {
+        const std::int64_t end = std::min(words, p + kDepth);
+        if constexpr (start_rows<T>() == 1) {
+          const MatrixView<const T> block =
+              b.block(p * group, panel * nr, std::min(end * group, rows_) - p * group, width);
+          packing::fill_start(block, micro.offset, target);
+          std::fill(target + width, target + nr, Word{0});
+          target += nr;
+        }
+        for (std::int64_t q = p; q < end; ++q, target += nr) {
           const std::int64_t count = std::min(group, rows_ - q * group);
           for (std::int64_t j = 0; j < width; ++j) {
             target[j] = packing::word_of(&b(q * group, panel * nr + j), b.row_stride, count,
@@ -260,18 +287,9 @@ PackedMatrix<T>::PackedMatrix(MatrixView<const T> b) : rows_(b.rows), cols_(b.co
           }
           std::fill(target + width, target + nr, Word{0});
         }
-        if constexpr (start_rows<T>() == 1) {
-          Word* const first_line = target - (depth + 1) * nr;
-          for (std::int64_t j = 0; j < nr; ++j) {
-            std::int32_t sum = 0;
-            const std::int64_t end = j < width ? std::min((p + depth) * group, rows_) : 0;
-            for (std::int64_t l = p * group; l < end; ++l) sum += b(l, panel * nr + j);
-            first_line[j] = static_cast<Word>(-micro.offset * sum);
-          }
-        }
       }
-    });
-  }
+    }
+  });
 }
 
 template <class T>

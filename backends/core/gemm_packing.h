@@ -31,6 +31,15 @@ GemmWord<T> word_of(const T* x, std::int64_t stride, std::int64_t count, int gro
   }
 }
 
+/// What sums of bytes start from: minus `offset` times the sum of each column of a block of B.
+inline void fill_start(MatrixView<const std::int8_t> b, int offset, std::uint32_t* start) {
+  for (std::int64_t j = 0; j < b.cols; ++j) {
+    std::int32_t sum = 0;
+    for (std::int64_t l = 0; l < b.rows; ++l) sum += b(l, j);
+    start[j] = static_cast<std::uint32_t>(-offset * sum);
+  }
+}
+
 /// Where the words of one row panel of A come from: rows of words `stride` apart.
 template <class Word>
 struct WordRows {
@@ -65,44 +74,53 @@ WordRows<GemmWord<T>> words_of(MatrixView<const T> a, std::int64_t depth,
   return {scratch, depth};
 }
 
-/// Interleaves `height` rows of words into one panel: out[p * mr + i] = row i, word p; zeros below.
+/// Interleaves four rows of words into a panel: out[p * mr + i] = row i, word p.
 template <class Word>
-void interleave(WordRows<Word> rows, std::int64_t height, std::int64_t depth, int mr, Word* out) {
+void interleave_four(WordRows<Word> rows, std::int64_t depth, int mr, Word* out) {
   typedef Word Four
       __attribute__((vector_size(4 * sizeof(Word)), aligned(alignof(Word)), may_alias));
-  std::int64_t i = 0;
-  for (; i + 4 <= height; i += 4) {
-    const Word* const r0 = rows.data + i * rows.stride;
-    const Word* const r1 = r0 + rows.stride;
-    const Word* const r2 = r1 + rows.stride;
-    const Word* const r3 = r2 + rows.stride;
-    std::int64_t p = 0;
-    for (; p + 4 <= depth; p += 4) {
-      const Four a = *reinterpret_cast<const Four*>(r0 + p);
-      const Four b = *reinterpret_cast<const Four*>(r1 + p);
-      const Four c = *reinterpret_cast<const Four*>(r2 + p);
-      const Four d = *reinterpret_cast<const Four*>(r3 + p);
-      const Four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-      const Four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-      const Four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-      const Four cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-      Word* const target = out + p * mr + i;
-      *reinterpret_cast<Four*>(target) = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
-      *reinterpret_cast<Four*>(target + mr) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
-      *reinterpret_cast<Four*>(target + 2 * mr) =
-          __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
-      *reinterpret_cast<Four*>(target + 3 * mr) =
-          __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
-    }
-    for (; p < depth; ++p) {
-      Word* const target = out + p * mr + i;
-      target[0] = r0[p];
-      target[1] = r1[p];
-      target[2] = r2[p];
-      target[3] = r3[p];
-    }
+  const Word* const r0 = rows.data;
+  const Word* const r1 = r0 + rows.stride;
+  const Word* const r2 = r1 + rows.stride;
+  const Word* const r3 = r2 + rows.stride;
+  std::int64_t p = 0;
+  for (; p + 4 <= depth; p += 4, out += 4 * mr) {
+    const Four a = *reinterpret_cast<const Four*>(r0 + p);
+    const Four b = *reinterpret_cast<const Four*>(r1 + p);
+    const Four c = *reinterpret_cast<const Four*>(r2 + p);
+    const Four d = *reinterpret_cast<const Four*>(r3 + p);
+    const Four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const Four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const Four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const Four cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *reinterpret_cast<Four*>(out) = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
+    *reinterpret_cast<Four*>(out + mr) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+    *reinterpret_cast<Four*>(out + 2 * mr) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+    *reinterpret_cast<Four*>(out + 3 * mr) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
   }
-  for (; i < mr; ++i) {
+  for (; p < depth; ++p, out += mr) {
+    out[0] = r0[p];
+    out[1] = r1[p];
+    out[2] = r2[p];
+    out[3] = r3[p];
+  }
+}
+
+/// Interleaves `height` rows of words into one panel of mr >= 4 rows, zeros below.
+template <class Word>
+void interleave(WordRows<Word> rows, std::int64_t height, std::int64_t depth, int mr, Word* out) {
+  if (height == mr) {
+    for (std::int64_t i = 0; i + 4 <= mr; i += 4) {
+      interleave_four<Word>({rows.data + i * rows.stride, rows.stride}, depth, mr, out + i);
+    }
+    // The last four again where mr is no multiple: some rows twice, with the same words.
+    if (mr % 4 != 0) {
+      const std::int64_t i = mr - 4;
+      interleave_four<Word>({rows.data + i * rows.stride, rows.stride}, depth, mr, out + i);
+    }
+    return;
+  }
+  for (std::int64_t i = 0; i < mr; ++i) {
     const Word* const row = rows.data + i * rows.stride;
     for (std::int64_t p = 0; p < depth; ++p) out[p * mr + i] = i < height ? row[p] : Word{0};
   }

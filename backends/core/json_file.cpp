@@ -76,7 +76,9 @@ bool write_whole(int fd, std::string_view text) {
 std::string plain_cause(const char* what) {
   const std::string text(what);
   const std::size_t at = text.find("parse error");
-  return at == std::string::npos ? text : text.substr(at);
+  if (at != std::string::npos) return text.substr(at);
+  const std::size_t end = text.rfind("[json.", 0) == 0 ? text.find("] ") : std::string::npos;
+  return end == std::string::npos ? text : text.substr(end + 2);
 }
 
 }  // namespace

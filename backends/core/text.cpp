@@ -75,6 +75,13 @@ std::string did_you_mean(std::string_view wrong, std::span<const std::string> ca
   return best == nullptr ? std::string() : fmt::format(", did you mean '{}'?", *best);
 }
 
+bool has_control_characters(std::string_view text) noexcept {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+  });
+}
+
 std::string join(std::span<const std::string> parts, std::string_view separator) {
   std::string text;
   for (const std::string& part : parts) {

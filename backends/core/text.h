@@ -17,6 +17,10 @@ std::uint64_t hash64(std::string_view bytes) noexcept;
 /// ", did you mean 'x'?" for the nearest candidate by edit distance, "" when none is near.
 std::string did_you_mean(std::string_view wrong, std::span<const std::string> candidates);
 
+/// Whether the text holds bytes that act on a terminal instead of being shown (below 0x20, or
+/// 0x7f).
+bool has_control_characters(std::string_view text) noexcept;
+
 /// "a, b, c".
 std::string join(std::span<const std::string> parts, std::string_view separator = ", ");
 

@@ -52,10 +52,21 @@ void refuse_unknown_arguments(const CLI::App& app, const std::string& help_comma
   }
   if (app.get_parent() == nullptr) {
     const std::vector<std::string> verbs = verb_names(app);
-    fail_usage("unknown verb '{}'{} (there are: {})", first, did_you_mean(first, verbs),
-               join(verbs));
+    fail_usage("unknown verb '{}'{} (there are: {}); see 'joulebench --help'", first,
+               did_you_mean(first, verbs), join(verbs));
   }
   fail_usage("unexpected argument '{}'; see '{} --help'", first, help_command);
+}
+
+// An empty word is a slip, mostly an unset variable of a script; no default stands in for it.
+void refuse_empty_values(const CLI::App& verb, const std::string& help_command) {
+  for (const CLI::Option* option : verb.get_options()) {
+    for (const std::string& value : option->results()) {
+      if (value.empty()) {
+        fail_usage("{}: the value is empty; see '{} --help'", option->get_name(), help_command);
+      }
+    }
+  }
 }
 
 // CLI11's errors in our words; `help_command` is where to read more.
@@ -136,6 +147,7 @@ int run_command_line(int argc, const char* const* argv) {
     fail_usage("no verb given (there are: {}); see 'joulebench --help'", join(verb_names(app)));
   }
   refuse_unknown_arguments(*chosen.front(), help_command_of(app));
+  refuse_empty_values(*chosen.front(), help_command_of(app));
   return action();
 }
 

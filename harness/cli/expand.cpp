@@ -120,6 +120,11 @@ std::vector<Axis> axes_of(const PointFlags& flags) {
       fail_usage("-a {}: the flag --{} is given too; keep one of them", axes.back().name,
                  axes.back().name);
     }
+    const std::string prefix = axes.back().name + "=";
+    for (const std::string& override_text : flags.set) {
+      if (override_text.rfind(prefix, 0) != 0) continue;
+      fail_usage("-a {}: --set {} is given too; keep one of them", axes.back().name, override_text);
+    }
   }
   return axes;
 }
@@ -136,19 +141,37 @@ std::vector<std::string> backend_ids(const PointFlags& flags, const std::vector<
   return ids;
 }
 
+bool is_given(const PointFlags& flags, const std::vector<Axis>& axes, const std::string& name) {
+  return flags.has(name) || std::any_of(axes.begin(), axes.end(),
+                                        [&name](const Axis& axis) { return axis.name == name; });
+}
+
+// A flag that the workload takes no notice of would promise what is not measured. Suites differ:
+// there a flag concerns those of its points that it can concern.
+void check_flags_of_workload(const PointFlags& flags, const std::vector<Axis>& axes) {
+  const bool network = is_given(flags, axes, "network");
+  for (const char* name : {"data", "dataset", "batch"}) {
+    if (!network && is_given(flags, axes, name)) {
+      fail_usage("--{} goes with --network; a product or convolution does not have it", name);
+    }
+  }
+  for (const char* name : {"dist", "dynamic"}) {
+    if (network && is_given(flags, axes, name)) {
+      fail_usage("--{} goes with --gemm, --conv or --shape; a network does not have it", name);
+    }
+  }
+}
+
 void check_one_workload(const PointFlags& flags, const std::vector<Axis>& axes) {
   std::vector<std::string> given;
   for (const char* name : {"gemm", "conv", "shape", "network"}) {
-    const bool on_axis = std::any_of(axes.begin(), axes.end(),
-                                     [name](const Axis& axis) { return axis.name == name; });
-    if (flags.has(name) || on_axis) given.push_back(std::string("--") + name);
+    if (is_given(flags, axes, name)) given.push_back(std::string("--") + name);
   }
   if (given.size() > 1) {
     fail_usage("{} name different workloads; give one of them", join(given, " and "));
   }
-  if (flags.has("data") && !flags.has("dataset") &&
-      std::none_of(axes.begin(), axes.end(),
-                   [](const Axis& axis) { return axis.name == "dataset"; })) {
+  if (!given.empty()) check_flags_of_workload(flags, axes);
+  if (flags.has("data") && !is_given(flags, axes, "dataset")) {
     fail_usage("--data: say what the folder holds with --dataset, such as --dataset mnist");
   }
 }

@@ -178,7 +178,10 @@ void add_override(PointSpec& point, const std::string& text) {
     fail_usage("--set: '{}' is not key=value; see 'joulebench explain --device NAME' for the keys",
                text);
   }
-  point.set[text.substr(0, equals)] = text.substr(equals + 1);
+  const std::string key = text.substr(0, equals);
+  if (!point.set.emplace(key, text.substr(equals + 1)).second) {
+    fail_usage("--set {} is given twice; keep one of them", key);
+  }
 }
 
 // A flag's own text given twice would be a contradiction, so CLI11 refuses it; lists add up.
