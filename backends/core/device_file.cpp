@@ -109,13 +109,24 @@ ParameterValue given_value(const ParameterSpec& spec, const Json& json, const st
   return out;
 }
 
-std::map<std::string, ParameterValue, std::less<>> read_parameters(
-    const std::vector<ParameterSpec>& schema, const std::string& backend, const Json& json,
-    const std::string& where) {
+/// The kind of machine that a device file says it is; "" where the backend has one kind only.
+std::string architecture_of(const std::vector<ParameterSpec>& backend_schema, const Json& json,
+                            const std::string& where) {
+  for (const ParameterSpec& spec : backend_schema) {
+    if (spec.key != kArchitectureKey) continue;
+    if (!json.contains(spec.key)) return std::get<std::string>(*spec.fallback);
+    const std::string place = where + ", parameter '" + spec.key + "'";
+    return std::get<std::string>(given_value(spec, json.at(spec.key), place).value);
+  }
+  return {};
+}
+
+std::map<std::string, ParameterValue, std::less<>> read_parameters(const KeyOwner& owner,
+                                                                   const Json& json,
+                                                                   const std::string& where) {
   std::map<std::string, ParameterValue, std::less<>> values;
-  if (!json.is_object()) fail_usage("{}: 'parameters' must be a JSON object", where);
   for (const auto& [key, entry] : json.items()) {
-    const ParameterSpec& spec = find_parameter(schema, key, where, backend);
+    const ParameterSpec& spec = find_parameter(owner, key, where);
     const std::string place = where + ", parameter '" + key + "'";
     if (!entry.is_object()) {
       fail_usage("{}: must be an object with value, unit, source and class", place);
@@ -123,7 +134,7 @@ std::map<std::string, ParameterValue, std::less<>> read_parameters(
     values[key] =
         entry.contains("from") ? from_table(spec, entry, place) : given_value(spec, entry, place);
   }
-  for (const ParameterSpec& spec : schema) {
+  for (const ParameterSpec& spec : owner.schema) {
     if (values.contains(spec.key)) continue;
     if (!spec.fallback) {
       fail_usage(
@@ -160,7 +171,6 @@ DeviceSpec load_device_file(const std::vector<ParameterSpec>& schema, const std:
     fail_usage("{}: 'schema' must be \"{}\"", where, kDeviceSchema);
   }
   DeviceSpec spec;
-  spec.schema_ = &schema;
   spec.backend_ = text_member(json, "backend", where);
   if (spec.backend_ != backend) {
     fail_usage("{}: is a device of backend '{}', not of '{}'", where, spec.backend_, backend);
@@ -177,7 +187,12 @@ DeviceSpec load_device_file(const std::vector<ParameterSpec>& schema, const std:
     spec.validation_ = read_validation(json.at("validation"), where + ", validation");
   }
   const Json parameters = json.contains("parameters") ? json.at("parameters") : Json::object();
-  spec.values_ = read_parameters(schema, backend, parameters, where);
+  if (!parameters.is_object()) fail_usage("{}: 'parameters' must be a JSON object", where);
+  const std::string architecture = architecture_of(schema, parameters, where);
+  spec.backend_schema_ = &schema;
+  spec.schema_ =
+      std::make_shared<const std::vector<ParameterSpec>>(parameters_of(schema, architecture));
+  spec.values_ = read_parameters({schema, *spec.schema_, backend, architecture}, parameters, where);
   return spec;
 }
 

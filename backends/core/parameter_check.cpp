@@ -48,18 +48,34 @@ std::string checked_choice(const ParameterSpec& spec, const std::string& value,
 
 }  // namespace
 
-const ParameterSpec& find_parameter(const std::vector<ParameterSpec>& schema,
-                                    const std::string& key, const std::string& where,
-                                    const std::string& backend) {
+std::vector<ParameterSpec> parameters_of(const std::vector<ParameterSpec>& backend_schema,
+                                         std::string_view architecture) {
+  std::vector<ParameterSpec> rows;
+  for (const ParameterSpec& spec : backend_schema) {
+    if (spec.architecture.empty() || spec.architecture == architecture) rows.push_back(spec);
+  }
+  return rows;
+}
+
+const ParameterSpec& find_parameter(const KeyOwner& owner, const std::string& key,
+                                    const std::string& where) {
   std::vector<std::string> keys;
-  for (const ParameterSpec& spec : schema) {
+  for (const ParameterSpec& spec : owner.schema) {
     if (spec.key == key) return spec;
     keys.push_back(spec.key);
+  }
+  std::vector<std::string> elsewhere;
+  for (const ParameterSpec& spec : owner.backend_schema) {
+    if (spec.key == key) elsewhere.push_back(spec.architecture);
+  }
+  if (!elsewhere.empty()) {
+    fail_usage("{}: '{}' is a parameter of {} = {}; this device is of {} = {}", where, key,
+               kArchitectureKey, join(elsewhere), kArchitectureKey, owner.architecture);
   }
   fail_usage(
       "{}: '{}' is no parameter of backend {}{} (`joulebench list devices --backend {} "
       "--json` gives them all)",
-      where, key, backend, did_you_mean(key, keys), backend);
+      where, key, owner.backend, did_you_mean(key, keys), owner.backend);
 }
 
 std::string allowed_range(const ParameterSpec& spec) {

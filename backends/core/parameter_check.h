@@ -2,6 +2,7 @@
 // Checks of one parameter's value against its schema, shared by device files and `--set`.
 
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -11,10 +12,23 @@ namespace jb {
 
 using ParameterData = std::variant<double, std::int64_t, bool, std::string>;
 
-/// The schema's row of that key; usage error suggesting the nearest key otherwise.
-const ParameterSpec& find_parameter(const std::vector<ParameterSpec>& schema,
-                                    const std::string& key, const std::string& where,
-                                    const std::string& backend);
+/// The rows of a backend's schema that machines of that architecture have ("" where the backend has
+/// one kind of machine).
+std::vector<ParameterSpec> parameters_of(const std::vector<ParameterSpec>& backend_schema,
+                                         std::string_view architecture);
+
+/// Whose keys are looked up.
+struct KeyOwner {
+  const std::vector<ParameterSpec>& backend_schema;
+  const std::vector<ParameterSpec>& schema;  ///< its rows of the device's architecture
+  const std::string& backend;
+  const std::string& architecture;
+};
+
+/// The row of that key; else a usage error suggesting the nearest key, or naming the architectures
+/// that the key belongs to.
+const ParameterSpec& find_parameter(const KeyOwner& owner, const std::string& key,
+                                    const std::string& where);
 
 /// "1 .. 4096 1" or "one of ws, os, is": what a key allows, for messages.
 std::string allowed_range(const ParameterSpec& spec);

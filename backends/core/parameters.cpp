@@ -78,7 +78,17 @@ const std::string& DeviceSpec::text(std::string_view key) const {
 }
 
 void DeviceSpec::set(const std::string& key, const std::string& value_text) {
-  const ParameterSpec& spec = find_parameter(*schema_, key, "--set", backend_);
+  const auto kind = values_.find(kArchitectureKey);
+  const std::string architecture =
+      kind == values_.end() ? std::string() : std::get<std::string>(kind->second.value);
+  const ParameterSpec& spec =
+      find_parameter({*backend_schema_, *schema_, backend_, architecture}, key, "--set");
+  if (key == kArchitectureKey) {
+    fail_usage(
+        "--set {}: the kind of machine is fixed by its device file, whose other keys belong to it; "
+        "name another device",
+        key);
+  }
   ParameterValue& target = values_.find(key)->second;
   target.value = value_from_text(spec, value_text, "--set " + key);
   target.source = "--set";

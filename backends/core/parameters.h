@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -43,7 +44,14 @@ struct ParameterSpec {
   /// Value when a device file does not give the key (then its source is "default: <description>");
   /// without one the key is required.
   std::optional<std::variant<double, std::int64_t, bool, std::string>> fallback;
+  /// Value of the key kArchitectureKey that this key belongs to; "": every machine has it.
+  std::string architecture = {};
 };
+
+/// Key of the choice that tells kinds of machine of one backend apart: each kind has keys of its
+/// own, may give one key another range, and refuses the keys of the others. Device files without it
+/// are of its fallback's kind; `--set` does not change it.
+inline constexpr const char* kArchitectureKey = "architecture";
 
 struct ParameterValue {
   std::variant<double, std::int64_t, bool, std::string> value;
@@ -83,6 +91,7 @@ class DeviceSpec {
   [[nodiscard]] const std::map<std::string, std::string>& overrides() const noexcept {
     return overrides_;
   }
+  /// The keys of this device's kind.
   [[nodiscard]] const std::vector<ParameterSpec>& schema() const noexcept { return *schema_; }
 
   /// Hash of backend, name and every parameter's value (not of sources), overrides included.
@@ -91,7 +100,8 @@ class DeviceSpec {
  private:
   friend DeviceSpec load_device_file(const std::vector<ParameterSpec>&, const std::string&,
                                      const std::filesystem::path&);
-  const std::vector<ParameterSpec>* schema_ = nullptr;
+  const std::vector<ParameterSpec>* backend_schema_ = nullptr;  ///< keys of every kind
+  std::shared_ptr<const std::vector<ParameterSpec>> schema_;
   std::string backend_;
   std::string name_;
   std::string description_;

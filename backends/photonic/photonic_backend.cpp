@@ -1,68 +1,34 @@
-// Simulated photonic processor: balanced-homodyne array after R. Hamerly, L. Bernstein, A. Sludds,
-// M. Soljacic and D. Englund, "Large-scale optical neural networks based on photoelectric
-// multiplication", PRX 9, 021032 (2019).
+// Simulated photonic processors: one backend, several architectures.
 
-#include <memory>
 #include <utility>
 
 #include "backends/backend.h"
-#include "backends/photonic/homodyne_plan.h"
+#include "backends/photonic/architecture.h"
 #include "backends/photonic/parameters.h"
-#include "backends/plan_checks.h"
 
 namespace jb {
 namespace photonic {
 namespace {
 
-class PhotonicDevice final : public Device {
- public:
-  PhotonicDevice(const DeviceSpec& spec, const DeviceInstance& instance)
-      : spec_(spec),
-        machine_(std::make_shared<HomodyneMachine>(spec, read_parameters(spec), instance)) {}
-
-  [[nodiscard]] const DeviceSpec& spec() const override { return spec_; }
-  [[nodiscard]] const PriceTable& prices() const override { return machine_->accounting.prices(); }
-
-  [[nodiscard]] Support supports(const GemmShape& /*shape*/, OperandMode /*mode*/,
-                                 ElementType precision) const override {
-    if (precision == ElementType::f32 || precision == ElementType::f64) return Support::yes();
-    return Support::no(
-        fmt::format("photonic takes its bits from the device; host tensors are f32 or f64, not {}",
-                    name_of(precision)));
-  }
-
-  [[nodiscard]] Activity estimate(const GemmShape& shape, OperandMode /*mode*/,
-                                  const OperandStatistics& statistics) const override {
-    const double papr = machine_->parameters.laser_papr(statistics.a.papr(), statistics.b.papr());
-    return machine_->accounting.product(shape, papr);
-  }
-  [[nodiscard]] Activity estimate_setup(const GemmShape& /*shape*/,
-                                        OperandMode /*mode*/) const override {
-    return {};
-  }
-
-  std::unique_ptr<Plan> plan(const GemmShape& shape, const ConstMatrixRef& b, OperandMode mode,
-                             const PlanOptions& options) override {
-    check_plan_operand(shape, b);
-    return std::make_unique<HomodynePlan>(machine_, b, mode, options);
-  }
-
-  void set_epoch(const Epoch& epoch) override { machine_->epoch = epoch; }
-  [[nodiscard]] Epoch epoch() const override { return machine_->epoch; }
-  Activity calibrate(std::string_view method) override {
-    check_calibration_method(method, spec_.name(), calibration_methods());
-    return {};
-  }
-
-  [[nodiscard]] double peak_mac_per_s() const override {
-    const HomodyneParameters& p = machine_->parameters;
-    return static_cast<double>(p.samples) * static_cast<double>(p.outputs) * p.clock_Hz;
-  }
-
- private:
-  DeviceSpec spec_;
-  std::shared_ptr<HomodyneMachine> machine_;
+/// The first is that of device files which do not name one.
+constexpr Architecture kArchitectures[] = {
+    {"homodyne", parameter_schema, open_homodyne},
 };
+
+std::vector<ParameterSpec> all_keys() {
+  std::vector<std::string> names;
+  for (const Architecture& architecture : kArchitectures) names.emplace_back(architecture.name);
+  std::vector<ParameterSpec> keys = {choice_spec(kArchitectureKey, names,
+                                                 "kind of machine; every kind has keys of its own",
+                                                 kArchitectures[0].name)};
+  for (const Architecture& architecture : kArchitectures) {
+    for (ParameterSpec key : architecture.keys()) {
+      key.architecture = architecture.name;
+      keys.push_back(std::move(key));
+    }
+  }
+  return keys;
+}
 
 class PhotonicBackend final : public Backend {
  public:
@@ -70,7 +36,7 @@ class PhotonicBackend final : public Backend {
     static const BackendInfo info = {
         "photonic",
         "photonic",
-        "simulated balanced-homodyne photonic array: shot noise, converters, laser at wall plug",
+        "simulated photonic processors: shot noise, converters, laser at wall plug",
         true,
         {ElementType::f32, ElementType::f64},
         "photonic-2025",
@@ -80,11 +46,16 @@ class PhotonicBackend final : public Backend {
   }
   [[nodiscard]] Support available() const override { return Support::yes(); }
   [[nodiscard]] const std::vector<ParameterSpec>& parameters() const override {
-    return parameter_schema();
+    static const std::vector<ParameterSpec> keys = all_keys();
+    return keys;
   }
   [[nodiscard]] std::unique_ptr<Device> open(const DeviceSpec& spec,
                                              const DeviceInstance& instance) const override {
-    return std::make_unique<PhotonicDevice>(spec, instance);
+    const std::string& name = spec.text(kArchitectureKey);
+    for (const Architecture& architecture : kArchitectures) {
+      if (name == architecture.name) return architecture.open(spec, instance);
+    }
+    fail_internal("no photonic architecture '{}'", name);
   }
 };
 
