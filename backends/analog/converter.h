@@ -51,6 +51,8 @@ class Adc {
   [[nodiscard]] double lsb() const noexcept { return lsb_; }
   /// Largest output in LSB: limit / lsb.
   [[nodiscard]] double full_code() const noexcept { return full_code_; }
+  /// Index of the level at zero: full_code for a quantizer, 0 for sign-magnitude.
+  [[nodiscard]] double bias() const noexcept { return bias_; }
 
   /// The level nearest to z, both in LSB. Levels of a quantizer lie at half-integers.
   [[nodiscard]] double convert(double z) const noexcept {
@@ -62,7 +64,7 @@ class Adc {
   int bits_ = 0;
   double lsb_ = 1;
   double full_code_ = 0;
-  double bias_ = 0;  // index of the level at zero: full_code for a quantizer, 0 for sign-magnitude
+  double bias_ = 0;
 };
 
 }  // namespace jb::analog

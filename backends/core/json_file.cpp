@@ -84,6 +84,10 @@ std::string plain_cause(const char* what) {
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where) {
+  // The parser takes a NUL byte for the end and would not see what stands behind it.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    fail_usage("{}: not valid JSON: NUL byte at position {}", where, nul);
+  }
   try {
     StrictChecks checks(where);
     return Json::parse(text, std::ref(checks), true, true);

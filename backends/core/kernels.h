@@ -1,6 +1,6 @@
 #pragma once
-// Kernels that exist once per instruction set; `gemm.cpp` and `random.cpp` choose at run time.
-// Internal to backends/core.
+// Kernels that exist once per instruction set, chosen at run time by the sources beside them.
+// Internal to backends/core but for isa_level().
 
 #include <cstdint>
 
@@ -64,12 +64,22 @@ struct PoissonKernel {
                   double* out);
 };
 
+/// Sums over the elements of one row, in an order that depends on its length alone; equal on every
+/// instruction set.
+struct RowMoments {
+  double square, abs, max, nonzero;
+};
+template <class T>
+using MomentsKernel = RowMoments (*)(const T* x, std::int64_t n);
+
 namespace baseline {
 extern const GemmKernel<float> kGemmFloat;
 extern const GemmKernel<double> kGemmDouble;
 extern const GemmKernel<std::int8_t> kGemmBytes;
 extern const RandomKernel kRandom;
 extern const PoissonKernel kPoisson;
+extern const MomentsKernel<float> kMomentsFloat;
+extern const MomentsKernel<double> kMomentsDouble;
 }  // namespace baseline
 namespace avx2 {
 extern const GemmKernel<float> kGemmFloat;
@@ -77,6 +87,8 @@ extern const GemmKernel<double> kGemmDouble;
 extern const GemmKernel<std::int8_t> kGemmBytes;
 extern const RandomKernel kRandom;
 extern const PoissonKernel kPoisson;
+extern const MomentsKernel<float> kMomentsFloat;
+extern const MomentsKernel<double> kMomentsDouble;
 }  // namespace avx2
 namespace avx512 {
 extern const GemmKernel<float> kGemmFloat;
@@ -85,6 +97,8 @@ extern const GemmKernel<std::int8_t> kGemmBytes;
 extern const GemmKernel<std::int8_t> kGemmBytesVnni;
 extern const RandomKernel kRandom;
 extern const PoissonKernel kPoisson;
+extern const MomentsKernel<float> kMomentsFloat;
+extern const MomentsKernel<double> kMomentsDouble;
 }  // namespace avx512
 
 /// What this processor runs: 0 baseline, 1 AVX2 + FMA, 2 AVX-512 (F, BW, VL, DQ). The environment

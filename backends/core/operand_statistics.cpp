@@ -2,40 +2,51 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
+#include "backends/core/kernels.h"
 #include "backends/core/threads.h"
 
 namespace jb {
 namespace {
 
-struct Sums {
-  double square = 0;
-  double abs = 0;
-  double max = 0;
-  double nonzero = 0;
-};
+template <class T>
+kernels::MomentsKernel<T> kernel() {
+  static const kernels::MomentsKernel<T> chosen = [] {
+    const auto pick = [](auto baseline, auto avx2, auto avx512) {
+      const int level = kernels::isa_level();
+      return level == 2 ? avx512 : (level == 1 ? avx2 : baseline);
+    };
+    if constexpr (std::is_same_v<T, float>) {
+      return pick(kernels::baseline::kMomentsFloat, kernels::avx2::kMomentsFloat,
+                  kernels::avx512::kMomentsFloat);
+    } else {
+      return pick(kernels::baseline::kMomentsDouble, kernels::avx2::kMomentsDouble,
+                  kernels::avx512::kMomentsDouble);
+    }
+  }();
+  return chosen;
+}
 
 /// Rows are summed one by one and their sums added in row order: the same for any thread count.
 template <class T>
-Sums sum_rows(MatrixView<const T> x) {
-  std::vector<Sums> rows(static_cast<std::size_t>(x.rows));
+kernels::RowMoments sum_rows(MatrixView<const T> x) {
+  std::vector<kernels::RowMoments> rows(static_cast<std::size_t>(x.rows));
   const std::int64_t grain = std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, x.cols));
   parallel_for(x.rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<T> gathered(static_cast<std::size_t>(x.col_stride == 1 ? 0 : x.cols));
     for (std::int64_t i = begin; i < end; ++i) {
-      Sums s;
-      for (std::int64_t j = 0; j < x.cols; ++j) {
-        const double v = std::fabs(static_cast<double>(x(i, j)));
-        s.square += v * v;
-        s.abs += v;
-        s.max = std::max(s.max, v);
-        s.nonzero += v != 0 ? 1 : 0;
+      const T* row = x.data + i * x.row_stride;
+      if (x.col_stride != 1) {
+        for (std::int64_t j = 0; j < x.cols; ++j) gathered[static_cast<std::size_t>(j)] = x(i, j);
+        row = gathered.data();
       }
-      rows[static_cast<std::size_t>(i)] = s;
+      rows[static_cast<std::size_t>(i)] = kernel<T>()(row, x.cols);
     }
   });
-  Sums total;
-  for (const Sums& s : rows) {
+  kernels::RowMoments total{};
+  for (const kernels::RowMoments& s : rows) {
     total.square += s.square;
     total.abs += s.abs;
     total.max = std::max(total.max, s.max);
@@ -61,7 +72,8 @@ double OperandMoments::papr() const noexcept {
 }
 
 OperandMoments measure_operand(const ConstMatrixRef& x) {
-  const Sums sums = x.type == ElementType::f64 ? sum_rows(x.as<double>()) : sum_rows(x.as<float>());
+  const kernels::RowMoments sums =
+      x.type == ElementType::f64 ? sum_rows(x.as<double>()) : sum_rows(x.as<float>());
   OperandMoments moments{0, 0, 0, 0};
   const double count = static_cast<double>(x.rows) * static_cast<double>(x.cols);
   if (count > 0) {

@@ -67,13 +67,16 @@ void flush_output() {
   if (std::fflush(stdout) != 0) fail_output();
 }
 
-void say(std::string_view sentence) { fmt::print(stderr, "joulebench: {}\n", sentence); }
+void say(std::string_view sentence) {
+  fmt::print(stderr, "joulebench: {}\n", results::printable(sentence));
+}
 
 std::string wrap(std::string_view text, int width, int indent) {
   std::string out;
   while (true) {
     const std::size_t end = text.find('\n');
-    for (const std::string& line : results::wrap(text.substr(0, end), width - indent, 0)) {
+    const std::string clean = results::printable(text.substr(0, end));
+    for (const std::string& line : results::wrap(clean, width - indent, 0)) {
       out.append(static_cast<std::size_t>(indent), ' ');
       out += line + "\n";
     }

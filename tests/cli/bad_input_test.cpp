@@ -41,6 +41,10 @@ TEST(BadInput, VerbsAndFlags) {
   expect_refused({
       {{}, "no verb given"},
       {{"rum"}, "did you mean 'run'"},
+      {{"help"}, "see 'joulebench --help'"},
+      {{"run", ""}, "SUITE: the value is empty"},
+      {{"run", "--gemm", "2,2,2", "-o", ""}, "--output: the value is empty"},
+      {{"explain", "--device", ""}, "--device: the value is empty"},
       {{"--verison"}, "did you mean '--version'"},
       {{"run", "--bakcend", "crossbar"}, "did you mean '--backend'"},
       {{"run", "--gemm=1,2,3", "--sede=1"}, "did you mean '--seed'"},
@@ -75,6 +79,11 @@ TEST(BadInput, BackendsDevicesAndParameters) {
       {{"run", "--backend", "photonic", "--set", "n_mac=-5", "--gemm", "2,2,2"}, "n_mac"},
       {{"run", "--backend", "photonic", "--set", "n_mac=nan", "--gemm", "2,2,2"}, "n_mac"},
       {{"run", "--backend", "photonic", "--set", "n_mac", "--gemm", "2,2,2"}, "key=value"},
+      {{"run", "--gemm", "2,2,2", "--backend", "photonic", "--set", "eta=1", "--set", "eta=0.5"},
+       "--set eta is given twice"},
+      {{"run", "--gemm", "2,2,2", "--backend", "photonic", "--set", "eta=1", "-a", "eta=0.5,1"},
+       "--set eta=1 is given too"},
+      {{"run", "--backend", "cross\x1b[31mbar\n", "--gemm", "2,2,2"}, "cross [31mbar "},
       {{"run", "--backend", "systolic", "--set", "dataflow=sideways", "--gemm", "2,2,2"},
        "dataflow"},
       {{"run", "--backend", "crossbar", "--precision", "u8s9", "--gemm", "2,2,2"},
@@ -147,6 +156,10 @@ TEST(BadInput, AxesAndSelections) {
       {{"run", "--gemm", "2,2,2", "--filter", "("}, "regular expression"},
       {{"run", "--gemm", "2,2,2", "--filter", "nothing-like-it"}, "matches none"},
       {{"run", "--gemm", "2,2,2", "--shape", "gemm-1024"}, "different workloads"},
+      {{"run", "--gemm", "2,2,2", "--batch", "5"}, "--batch goes with --network"},
+      {{"run", "--gemm", "2,2,2", "--dataset", "mnist"}, "--dataset goes with --network"},
+      {{"run", "--gemm", "2,2,2", "-a", "batch=1,2"}, "--batch goes with --network"},
+      {{"run", "--network", "mlp-784-100-10", "--dist", "uniform"}, "--dist goes with --gemm"},
   });
 }
 
@@ -182,10 +195,26 @@ TEST(BadInput, MalformedFilesNameTheFile) {
   write_file((folder.path() / "other.json").string(), "{\"schema\": \"something/else/1\"}");
   write_file((folder.path() / "records.jsonl").string(),
              "{\"schema\": \"joulebench/record/1\"}\n[]\n");
+  write_file((folder.path() / "nul.json").string(), std::string("{}\0{}", 5));
+  write_file((folder.path() / "huge.json").string(), "{\"n\": 1e999}");
+  const auto suite = [](const std::string& name, const std::string& target) {
+    return R"({"schema": "joulebench/suite/1", "name": ")" + name +
+           R"(", "points": [{"op": "gemm", "gemm": [[2, 2, 2]], "targets": [{)" + target + "}]}]}";
+  };
+  write_file((folder.path() / "backend.json").string(), suite("x", R"("backend": "refrence")"));
+  write_file((folder.path() / "age.json").string(),
+             suite("x", R"("backend": "crossbar", "age_s": -1)"));
+  write_file((folder.path() / "escape.json").string(),
+             suite("\\u001b[31m", R"("backend": "reference")"));
   const std::vector<Mistake> mistakes = {
       {{"run", "bad.json"}, "bad.json"},
       {{"run", "twice.json"}, "twice.json"},
       {{"run", "other.json"}, "other.json"},
+      {{"run", "nul.json"}, "NUL byte"},
+      {{"run", "huge.json"}, "not valid JSON: number overflow"},
+      {{"run", "backend.json"}, "targets[0]: unknown backend 'refrence', did you mean 'reference'"},
+      {{"run", "age.json"}, "age.json, points[0], targets[0]: --age must lie between"},
+      {{"run", "escape.json"}, "'name' must not hold control characters"},
       {{"run", "--backend", "crossbar", "--device", "bad.json", "--gemm", "2,2,2"}, "bad.json"},
       {{"run", "--device", "other.json", "--gemm", "2,2,2"}, "other.json"},
       {{"explain", "records.jsonl"}, "records.jsonl"},

@@ -53,6 +53,21 @@ std::map<std::string, double> counts_of(const json& record) {
   return counts;
 }
 
+TEST_F(Records, TextsOfRecordsDoNotActOnTheTerminal) {
+  make_run("run");
+  json record = records("run").front();
+  record["point"]["device"] = "\x1b[2Jcleared";
+  for (json& row : record["ledger"]) row["source"] = "\x1b[31mred";
+  write_run("odd", {record});
+  for (const char* verb : {"explain", "validate"}) {
+    const CommandResult result = command({verb, "odd"});
+    EXPECT_EQ((result.out + result.err).find('\x1b'), std::string::npos) << verb;
+  }
+  const CommandResult explained = command({"explain", "odd"});
+  EXPECT_EQ(explained.exit_code, 0) << explained.err;
+  EXPECT_NE(explained.out.find("cleared"), std::string::npos) << explained.out;
+}
+
 TEST_F(Records, EstimateCountsWhatRunCounts) {
   make_run("run");
   for (const json& ran : records("run")) {

@@ -99,6 +99,30 @@ TEST_F(DeviceFile, RefusesWrongTypesUnitsClassesAndMissingParts) {
   EXPECT_NE(refusal(both(), R"(,"colour":1)").find("colour"), std::string::npos);
 }
 
+TEST_F(DeviceFile, RefusesNamesAndTextsThatActOnATerminal) {
+  const auto named = [this](const std::string& name, const std::string& description) {
+    write_file_atomically(file_, R"({"schema":"joulebench/device/1","backend":"demo","name":")" +
+                                     name + R"(","description":")" + description +
+                                     R"(","parameters":{)" + both() + "}}");
+    try {
+      return load_device_file(schema(), "demo", file_).name();
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::usage);
+      return std::string(e.what());
+    }
+  };
+  EXPECT_EQ(named("My_chip-2.0+b", "d"), "My_chip-2.0+b");
+  for (const char* name : {"../../x", "a b", "-x", "a\\nb", "caf\xc3\xa9", "\\u001b[31m"}) {
+    const std::string text = named(name, "d");
+    EXPECT_TRUE(text.find("at most 64 letters") != std::string::npos ||
+                text.find("control characters") != std::string::npos)
+        << name << ": " << text;
+  }
+  EXPECT_NE(named(std::string(65, 'x'), "d").find("at most 64"), std::string::npos);
+  EXPECT_EQ(named(std::string(64, 'x'), "d"), std::string(64, 'x'));
+  EXPECT_NE(named("d", "\\u001b[2J").find("control characters"), std::string::npos);
+}
+
 TEST_F(DeviceFile, OverridesKeysFromTheCommandLine) {
   DeviceSpec spec = load(both());
   const std::string before = spec.hash();
