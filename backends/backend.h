@@ -174,6 +174,12 @@ class Device {
   [[nodiscard]] virtual std::vector<std::string> calibration_methods() const { return {"none"}; }
   [[nodiscard]] virtual std::string default_calibration() const { return "none"; }
 
+  /// Whether drift_error() can tell anything, so that `@error=E` can decide by it.
+  [[nodiscard]] virtual bool sees_drift() const { return false; }
+  /// Relative error that drift has brought since the last calibration, as the machine itself sees
+  /// it through its converters; what looking cost is added to `cost`.
+  virtual double drift_error(Activity& /*cost*/) { return 0; }
+
   /// Largest MAC rate of the modelled machine, 0 when unknown: no point may run faster.
   [[nodiscard]] virtual double peak_mac_per_s() const { return 0; }
 };

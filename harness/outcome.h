@@ -32,10 +32,17 @@ struct Outcome {
   void add(const std::string& name, double value, Provenance provenance, std::string source);
 };
 
-/// Counts of one point; the calibration is empty when none was done.
+/// What the calibrations up to a point's age came to.
+struct Calibrations {
+  std::optional<Activity> cost;  ///< of all of them and of looking; empty when there was neither
+  std::int64_t count = 0;
+  double since_s = 0;  ///< seconds since the last one; the age when there was none
+};
+
+/// Counts of one point.
 struct Counts {
   Activity setup;
-  std::optional<Activity> calibration;
+  Calibrations calibration;
   Activity execution;
 };
 

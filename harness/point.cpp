@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "backends/analog/schedule.h"
 #include "backends/core/text.h"
 #include "backends/core/threads.h"
 #include "harness/point_identity.h"
@@ -74,10 +75,16 @@ void check_clocks(const PointSpec& point) {
       fail_usage("--since-calibration {} is longer ago than the device is old (--age {})", since,
                  point.age_s);
     }
+    if (point.calibration && analog::schedule_from(*point.calibration).repeats()) {
+      fail_usage("--since-calibration {}: --calibrate {} sets that clock itself; drop one of them",
+                 since, *point.calibration);
+    }
     if (point.calibration && *point.calibration == "none" && since != point.age_s) {
       fail_usage("--since-calibration {} has nothing to count from with --calibrate none", since);
     }
   }
+  if (point.calibration)
+    analog::times_until(analog::schedule_from(*point.calibration), point.age_s);
   if (!std::isfinite(point.temperature_C) || point.temperature_C <= kAbsoluteZero_C ||
       point.temperature_C > kMaxTemperature_C) {
     fail_usage("--temperature must lie above {} and at most at {} degC, but is {}", kAbsoluteZero_C,
@@ -201,8 +208,12 @@ std::string_view name_of(Op op) noexcept {
 }
 
 double calibrated_ago_s(const PointSpec& point, const std::string& calibration) {
-  if (calibration == "none") return point.age_s;  // never calibrated: the clock runs from the start
-  return point.since_calibration_s.value_or(0);
+  const analog::Schedule schedule = analog::schedule_from(calibration);
+  if (schedule.method == "none") return point.age_s;  // never: the clock runs from the start
+  if (schedule.kind == analog::Schedule::Kind::error) return 0;  // known when it has run
+  if (!schedule.repeats()) return point.since_calibration_s.value_or(0);
+  const std::vector<double> times = analog::times_until(schedule, point.age_s);
+  return point.age_s - (times.empty() ? 0 : times.back());
 }
 
 int threads_of(const PointSpec& point) {

@@ -54,24 +54,6 @@ std::string PointContext::time_source() const {
   return fmt::format("time model of {} {}", backend.info().id, spec.name());
 }
 
-std::string calibration_of(const PointSpec& point, const Device& device) {
-  return point.calibration.value_or(device.default_calibration());
-}
-
-std::optional<Activity> bring_to_age(const PointContext& context, Device& device) {
-  const PointSpec& point = context.point;
-  const std::string method = calibration_of(point, device);
-  const double since = calibrated_ago_s(point, method);
-  std::optional<Activity> cost;
-  if (method != "none") {
-    const double then = point.age_s - since;
-    device.set_epoch({then, then, point.temperature_C});
-    cost = device.calibrate(method);
-  }
-  device.set_epoch({point.age_s, since, point.temperature_C});
-  return cost;
-}
-
 double link_bytes(const PointContext& context) {
   const std::string& kind = context.backend.info().kind;
   return kind == "analog" || kind == "photonic" ? 1.0 : bytes_of(context.precision);

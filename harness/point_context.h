@@ -37,12 +37,13 @@ struct PointContext {
   [[nodiscard]] std::string time_source() const;
 };
 
-/// The calibration method of the point, or the device's own.
+/// The calibration of the point (a method with or without a schedule), or the device's own.
 std::string calibration_of(const PointSpec& point, const Device& device);
 
-/// Moves the device's clocks to the moment of the last calibration, calibrates (unless the method
-/// is "none"), and moves them on to the point's age. Plans must exist before. Returns what it cost.
-std::optional<Activity> bring_to_age(const PointContext& context, Device& device);
+/// Lives through the point's age: moves the device's clocks to each calibration that its schedule
+/// asks for (one, `since_calibration_s` ago, without a schedule), calibrates, and moves them on to
+/// the age. Plans must exist before.
+Calibrations bring_to_age(const PointContext& context, Device& device);
 
 /// Bytes that one element of the operands and of the result takes on the machine's memory link:
 /// those of the precision for digital machines; one for machines behind converters, whose words no

@@ -77,6 +77,10 @@ void check_bounds(Outcome& outcome, const Ledger& ledger, const Pricing& pricing
 
 void add_energy(Outcome& outcome, const Counts& counts, const Pricing& pricing) {
   outcome.work.executed_macs = counts.execution.executed_macs;
+  if (counts.calibration.count > 0) {
+    outcome.measurement["calibrations"] = counts.calibration.count;
+    outcome.measurement["since_calibration_s"] = counts.calibration.since_s;
+  }
   if (!pricing.prices->has_energy || !(outcome.work.macs > 0)) return;
   const Boundary highest = pricing.prices->highest;
 
@@ -88,8 +92,8 @@ void add_energy(Outcome& outcome, const Counts& counts, const Pricing& pricing) 
   const Ledger setup = price(counts.setup, *pricing.prices);
   append_rows(setup, pricing, outcome.setup_ledger);
   outcome.add("setup_energy_J", setup.cumulative_J(highest), Provenance::modelled, pricing.source);
-  if (counts.calibration) {
-    const Ledger calibration = price(*counts.calibration, *pricing.prices);
+  if (counts.calibration.cost) {
+    const Ledger calibration = price(*counts.calibration.cost, *pricing.prices);
     append_rows(calibration, pricing, outcome.setup_ledger);
     outcome.add("calibration_energy_J", calibration.cumulative_J(highest), Provenance::modelled,
                 pricing.source);

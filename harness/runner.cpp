@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "backends/analog/schedule.h"
 #include "backends/core/text.h"
 #include "backends/core/threads.h"
 #include "harness/host_matrix.h"
@@ -241,11 +242,17 @@ results::Record failed_record(const PointSpec& point, const RunOptions& options,
 namespace {
 
 void check_calibration(const PointSpec& point, const Device& device) {
-  const std::string method = calibration_of(point, device);
+  const analog::Schedule schedule = analog::schedule_from(calibration_of(point, device));
+  const std::string& method = schedule.method;
   const std::vector<std::string> known = device.calibration_methods();
-  if (method == "none" || std::find(known.begin(), known.end(), method) != known.end()) return;
-  fail_usage("device '{}' has no calibration method '{}'{} (it has: {})", device.spec().name(),
-             method, did_you_mean(method, known), join(known));
+  if (method != "none" && std::find(known.begin(), known.end(), method) == known.end()) {
+    fail_usage("device '{}' has no calibration method '{}'{} (it has: {})", device.spec().name(),
+               method, did_you_mean(method, known), join(known));
+  }
+  if (schedule.kind == analog::Schedule::Kind::error && !device.sees_drift()) {
+    fail_usage("--calibrate {}: device '{}' cannot see its own error; use @every=S or @log=F",
+               *point.calibration, device.spec().name());
+  }
 }
 
 }  // namespace

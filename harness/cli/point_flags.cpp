@@ -155,7 +155,9 @@ const std::vector<PointFlag>& point_flag_table() {
        [](PointSpec& p, const std::string& t) {
          p.since_calibration_s = number("--since-calibration", t);
        }},
-      {"calibrate", "METHOD", "Machine", "none, or a method of the device; default: the device's",
+      {"calibrate", "METHOD", "Machine",
+       "none, or a method of the device, once or as METHOD@every=S, METHOD@log=F or "
+       "METHOD@error=E; default: the device's",
        false, [](PointSpec& p, const std::string& t) { p.calibration = t; }},
       {"temperature", "degC", "Machine", "of the device; default 25", false,
        [](PointSpec& p, const std::string& t) { p.temperature_C = number("--temperature", t); }},
