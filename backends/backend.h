@@ -18,6 +18,7 @@
 #include "backends/core/parameters.h"
 #include "backends/core/random.h"
 #include "backends/core/shape.h"
+#include "backends/core/tensor.h"
 #include "backends/energy/activity.h"
 #include "backends/energy/price_table.h"
 
@@ -112,31 +113,48 @@ class Plan {
   virtual Activity update(const ConstMatrixRef& delta) = 0;
 };
 
-/// Receives each layer's output as it is produced: (layer index, name, rows x width).
-using LayerSink = std::function<void(int, std::string_view, MatrixView<const float>)>;
+/// Receives each node's first output as it is produced: (index of the node, its name, the output).
+using LayerSink = std::function<void(int, std::string_view, const Tensor&)>;
+
+/// Who multiplies two operands that are both computed in the run.
+enum class DynamicPolicy : std::uint8_t {
+  backend,  ///< the machine, which pays for programming at every product where it must program
+  digital,  ///< the digital side
+};
 
 struct CompileOptions {
-  std::int64_t batch = 1;  ///< rows per execution: decides counts, reuse and normalisation
   ElementType precision = ElementType::f32;  ///< arithmetic of the linear layers
+  DynamicPolicy dynamic = DynamicPolicy::backend;
+  /// Plans are made when their layer runs and dropped after it, so that memory holds one layer at a
+  /// time; for networks larger than the host's memory.
+  bool streamed = false;
 };
 
 /// A network compiled for a device.
 class Executable {
  public:
   virtual ~Executable() = default;
-  /// Names that ledger rows' layer numbers point to (layer l is names[l - 1]).
+  /// Names that ledger rows' layer numbers point to (layer l is names[l - 1]): the graph's nodes.
   [[nodiscard]] virtual const std::vector<std::string>& layer_names() const = 0;
+  /// Who runs each node: a backend's id, "digital" for the periphery.
+  [[nodiscard]] virtual const std::vector<std::string>& placements() const = 0;
   /// Prices of the actions counted: the device's and those of the digital periphery.
   [[nodiscard]] virtual const PriceTable& prices() const = 0;
   [[nodiscard]] virtual const Activity& setup() const = 0;
   [[nodiscard]] virtual bool resident() const = 0;
   [[nodiscard]] virtual std::string implementation() const = 0;
-  /// One batch: inputs is rows x input_width (rows <= batch), outputs rows x output width.
-  virtual Execution run(MatrixView<const float> inputs, MatrixView<float> outputs, const Draw& draw,
-                        const LayerSink* sink) = 0;
-  /// The counts of run() on `rows` rows without computing.
-  [[nodiscard]] virtual Activity estimate(std::int64_t rows) const = 0;
+  /// One run: a tensor for each of the graph's inputs, in order, gives one for each of its outputs.
+  /// The first dimension may hold fewer samples than the graph is bound to. draw.row_offset counts
+  /// samples. `sink` may be null.
+  virtual Execution run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs,
+                        const Draw& draw, const LayerSink* sink) = 0;
+  /// The counts of a run of the same graph bound to another batch, without computing.
+  [[nodiscard]] virtual Activity estimate(const GraphView& bound) const = 0;
 };
+
+/// run() for networks of one f32 matrix in and one out, a row per sample.
+Execution run_rows(Executable& executable, MatrixView<const float> inputs,
+                   MatrixView<float> outputs, const Draw& draw, const LayerSink* sink = nullptr);
 
 /// One machine: preset, instance number and seed.
 class Device {
@@ -160,7 +178,7 @@ class Device {
   virtual std::unique_ptr<Plan> plan(const GemmShape& shape, const ConstMatrixRef& b,
                                      OperandMode mode, const PlanOptions& options) = 0;
 
-  /// Default: a plan per linear node, digital periphery on the host (backends/host_executable.h).
+  /// Default: a plan per linear product, digital periphery on the host (backends/host).
   virtual std::unique_ptr<Executable> compile(const GraphView& graph,
                                               const CompileOptions& options);
 

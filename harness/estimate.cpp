@@ -81,7 +81,7 @@ Outcome estimate_conv(const PointContext& context, const Device& device,
 std::unique_ptr<Executable> compile_for_estimate(const PointContext& context, Device& device,
                                                  const GraphView& graph) {
   try {
-    return make_executable(device, graph, CompileOptions{context.point.batch, context.precision});
+    return make_executable(device, graph, CompileOptions{context.precision});
   } catch (const CannotRun&) {
     throw CannotRun{results::Status::unsupported,
                     fmt::format("device '{}' cannot be given a network here; estimate its layers "
@@ -97,7 +97,8 @@ Outcome estimate_network(const PointContext& context, Device& device) {
   const auto data = cache.dataset(point.dataset, point.data_dir);
   const models::Mlp network = models::build_mlp(point.network, point.seed);
   check_widths(network, *data);
-  const GraphView graph = network.graph();
+  const models::Graph unbound = network.graph();
+  const GraphView graph = unbound.bind(point.batch);
   if (const Support support = supports_graph(context, device, graph); !support) {
     return Outcome::stopped(results::Status::unsupported, support.reason);
   }
@@ -107,11 +108,11 @@ Outcome estimate_network(const PointContext& context, Device& device) {
   Estimated estimated;
   if (samples >= point.batch) {
     estimated.counts.execution =
-        executable->estimate(point.batch).scaled(static_cast<double>(samples / point.batch));
+        executable->estimate(graph).scaled(static_cast<double>(samples / point.batch));
   }
-  if (rest > 0) estimated.counts.execution += executable->estimate(rest);
+  if (rest > 0) estimated.counts.execution += executable->estimate(unbound.bind(rest));
   estimated.counts.setup = executable->setup();
-  estimated.macs = graph.macs_per_row() * static_cast<double>(samples);
+  estimated.macs = graph.macs() * static_cast<double>(samples) / static_cast<double>(point.batch);
   estimated.pricing = base_pricing(context, executable->prices());
   estimated.pricing.layer_names = &executable->layer_names();
   estimated.compulsory_bytes = network_compulsory_bytes(graph, samples, link_bytes(context));

@@ -21,9 +21,8 @@ Execution run_test_set(Executable& executable, MatrixView<const float> images, s
   Execution total;
   for (std::int64_t row = 0; row < images.rows; row += batch) {
     const std::int64_t rows = std::min(batch, images.rows - row);
-    const Execution part =
-        executable.run(images.block(row, 0, rows, images.cols),
-                       logits.block(row, 0, rows, logits.cols), Draw{0, row}, nullptr);
+    const Execution part = run_rows(executable, images.block(row, 0, rows, images.cols),
+                                    logits.block(row, 0, rows, logits.cols), Draw{0, row});
     total.activity += part.activity;
     for (const std::string& lint : part.lints) {
       if (std::find(total.lints.begin(), total.lints.end(), lint) == total.lints.end()) {
@@ -129,7 +128,7 @@ std::shared_ptr<const NetworkWorkload> workload_of(const PointContext& context) 
 
 Outcome run_network(const PointContext& context, Device& device) {
   const std::shared_ptr<const NetworkWorkload> workload = workload_of(context);
-  const GraphView graph = workload->network.graph();
+  const GraphView graph = workload->network.graph().bind(context.point.batch);
   if (const Support support = supports_graph(context, device, graph); !support) {
     return Outcome::stopped(results::Status::unsupported, support.reason);
   }
@@ -139,19 +138,19 @@ Outcome run_network(const PointContext& context, Device& device) {
     }
   }
   const std::int64_t batch = context.point.batch;
-  const auto executable = make_executable(device, graph, CompileOptions{batch, context.precision});
+  const auto executable = make_executable(device, graph, CompileOptions{context.precision});
   Counts counts;
   counts.calibration = bring_to_age(context, device);
   counts.setup = executable->setup();
   const MatrixView<const float> images = workload->data->test.images.view();
-  Matrix<float> logits(images.rows, graph.nodes.back().width);
+  Matrix<float> logits(images.rows, graph.value(graph.outputs.at(0)).dims.back());
   const Clock::time_point start = Clock::now();
   const Execution execution = run_test_set(*executable, images, batch, logits.view());
   const double host_time_s = std::chrono::duration<double>(Clock::now() - start).count();
   counts.execution = execution.activity;
 
   Outcome outcome;
-  outcome.work.macs = graph.macs_per_row() * static_cast<double>(images.rows);
+  outcome.work.macs = graph.macs() * static_cast<double>(images.rows) / static_cast<double>(batch);
   const Pricing pricing = pricing_of(context, *executable, graph, images.rows);
   outcome.work.compulsory_bytes = pricing.compulsory_bytes;
   add_host_time(outcome, host_time_s);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "backends/core/linear_lowering.h"
 #include "harness/environment.h"
 #include "harness/host_matrix.h"
 #include "harness/point_identity.h"
@@ -71,16 +72,17 @@ double conv_compulsory_bytes(const ConvShape& shape, double bytes, bool resident
 }
 
 double network_compulsory_bytes(const GraphView& graph, std::int64_t samples, double bytes) {
-  const auto width = static_cast<double>(graph.input_width + graph.nodes.back().width);
-  return static_cast<double>(samples) * width * bytes;
+  return graph.interface_elements() * static_cast<double>(samples) /
+         static_cast<double>(graph.batch) * bytes;
 }
 
 Support supports_graph(const PointContext& context, const Device& device, const GraphView& graph) {
   for (const NodeView& node : graph.nodes) {
-    if (node.op != NodeOp::linear) continue;
-    const GemmShape shape{context.point.batch, node.weights.cols, node.weights.rows};
-    const Support support = device.supports(shape, OperandMode::stationary, context.precision);
-    if (!support) return Support::no("layer " + node.name + ": " + support.reason);
+    for (const LinearProduct& product : products_of(graph, node)) {
+      const OperandMode mode = product.stationary ? OperandMode::stationary : OperandMode::dynamic;
+      const Support support = device.supports(product.shape, mode, context.precision);
+      if (!support) return Support::no("layer " + node.name + ": " + support.reason);
+    }
   }
   return Support::yes();
 }

@@ -75,32 +75,18 @@ void add_bias(MatrixView<float> c, const std::vector<float>& bias, bool relu) {
 
 }  // namespace
 
-GraphView Mlp::graph() const {
-  GraphView graph;
-  graph.name = name;
-  graph.input_width = widths.front();
-  int tensor = 0;
+Graph Mlp::graph() const {
+  Graph graph(name);
+  int value = graph.add_input("images", DataType::f32, {kBatch, widths.front()});
   for (std::size_t l = 0; l < weights.size(); ++l) {
-    NodeView linear;
-    linear.op = NodeOp::linear;
-    linear.name = fmt::format("fc{}", l + 1);
-    linear.input = tensor;
-    linear.output = ++tensor;
-    linear.weights = weights[l].view();
-    linear.bias = biases[l].data();
-    linear.width = widths[l + 1];
-    graph.nodes.push_back(linear);
-    if (l + 1 == weights.size()) break;
-    NodeView relu;
-    relu.op = NodeOp::relu;
-    relu.name = fmt::format("relu{}", l + 1);
-    relu.input = tensor;
-    relu.output = ++tensor;
-    relu.width = widths[l + 1];
-    graph.nodes.push_back(relu);
+    const std::string layer = fmt::format("fc{}", l + 1);
+    const int b = graph.add_constant(layer + ".weight", tensor_of(weights[l].view()));
+    const int bias = graph.add_constant(
+        layer + ".bias", Tensor::alias(DataType::f32, {widths[l + 1]}, biases[l].data(), nullptr));
+    value = graph.add(Op::matmul, layer, {value, b, bias});
+    if (l + 1 < weights.size()) value = graph.add(Op::relu, fmt::format("relu{}", l + 1), {value});
   }
-  graph.output = tensor;
-  graph.tensors = tensor + 1;
+  graph.add_output(value);
   return graph;
 }
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "backends/core/graph_view.h"
 #include "backends/core/matrix.h"
 #include "models/dataset.h"
+#include "models/graph.h"
 
 namespace jb::models {
 
@@ -19,8 +19,8 @@ struct Mlp {
   std::vector<Matrix<float>> weights;
   std::vector<std::vector<float>> biases;
 
-  /// Views of this object's weights; it must outlive the graph. Layers are named fc1, fc2, ...
-  [[nodiscard]] GraphView graph() const;
+  /// The network over this object's weights, which it must outlive. Layers are named fc1, fc2, ...
+  [[nodiscard]] Graph graph() const;
 };
 
 /// "mlp-784-100-10" with seeded He-normal weights; usage error for a malformed name.

@@ -54,7 +54,8 @@ class CublasDevice final : public Device {
 
   std::unique_ptr<Executable> compile(const GraphView& graph,
                                       const CompileOptions& options) override {
-    return make_network(model_, gpu_, graph, options);
+    if (!stays_on_gpu(graph)) return Device::compile(graph, options);
+    return make_network(model_, gpu_, graph);
   }
 
   void set_epoch(const Epoch& epoch) override { epoch_ = epoch; }

@@ -11,10 +11,13 @@
 
 namespace jb::cublas {
 
-/// `gpu` is null for the description of another machine; run() is then a usage error. Usage error
-/// naming the layer when the machine does not support its product.
+/// Whether every node of the graph can run on the GPU one after the other.
+bool stays_on_gpu(const GraphView& graph);
+
+/// For graphs that stays_on_gpu() accepts. `gpu` is null for the description of another machine;
+/// run() is then a usage error. Usage error naming the layer when the machine does not support its
+/// product.
 std::unique_ptr<Executable> make_network(std::shared_ptr<const GpuModel> model,
-                                         std::shared_ptr<Gpu> gpu, const GraphView& graph,
-                                         const CompileOptions& options);
+                                         std::shared_ptr<Gpu> gpu, const GraphView& graph);
 
 }  // namespace jb::cublas

@@ -21,32 +21,55 @@ Price periphery_price(const char* constant, const char* action, Category categor
   return price;
 }
 
-void count_pass(Activity& activity, const PeripheryActions& actions, ActionId operation,
-                double elements, std::uint32_t layer) {
-  activity.add(operation, elements, layer);
-  activity.add(actions.buffer_bytes, 2 * kBytesPerValue * elements, layer);
-}
-
 }  // namespace
 
+PeripheryWork& PeripheryWork::operator+=(const PeripheryWork& other) noexcept {
+  adds += other.adds;
+  multiplies += other.multiplies;
+  comparisons += other.comparisons;
+  functions += other.functions;
+  macs += other.macs;
+  bytes += other.bytes;
+  return *this;
+}
+
 PeripheryActions add_periphery(PriceTable& table) {
+  const auto compute = [&](const char* constant, const char* action) {
+    return table.add(periphery_price(constant, action, Category::compute));
+  };
   PeripheryActions actions;
-  actions.add_f32 =
-      table.add(periphery_price("ops-7nm/add.fp32", "add_bias_f32", Category::compute));
-  actions.max_f32 = table.add(periphery_price("ops-7nm/add.fp32", "relu_f32", Category::compute));
+  actions.add_f32 = compute("ops-7nm/add.fp32", "add_f32");
+  actions.multiply_f32 = compute("ops-7nm/mul.fp32", "multiply_f32");
+  actions.compare_f32 = compute("ops-7nm/add.fp32", "compare_f32");
+  actions.function_f32 = compute("ops-7nm/function.fp32", "function_f32");
+  actions.mac_f32 = compute("ops-7nm/mac.fp32", "mac_f32");
   actions.buffer_bytes =
       table.add(periphery_price("memory-7nm/sram.32KiB", "buffer_byte", Category::movement));
   return actions;
 }
 
-void count_bias(Activity& activity, const PeripheryActions& actions, double elements,
-                std::uint32_t layer) {
-  count_pass(activity, actions, actions.add_f32, elements, layer);
+void count(Activity& activity, const PeripheryActions& actions, const PeripheryWork& work,
+           std::uint32_t layer) {
+  activity.add(actions.add_f32, work.adds, layer);
+  activity.add(actions.multiply_f32, work.multiplies, layer);
+  activity.add(actions.compare_f32, work.comparisons, layer);
+  activity.add(actions.function_f32, work.functions, layer);
+  activity.add(actions.mac_f32, work.macs, layer);
+  activity.add(actions.buffer_bytes, work.bytes, layer);
 }
 
-void count_relu(Activity& activity, const PeripheryActions& actions, double elements,
-                std::uint32_t layer) {
-  count_pass(activity, actions, actions.max_f32, elements, layer);
+PeripheryWork bias_work(double elements) noexcept {
+  PeripheryWork work;
+  work.adds = elements;
+  work.bytes = 2 * kBytesPerValue * elements;
+  return work;
+}
+
+PeripheryWork relu_work(double elements) noexcept {
+  PeripheryWork work;
+  work.comparisons = elements;
+  work.bytes = 2 * kBytesPerValue * elements;
+  return work;
 }
 
 }  // namespace jb

@@ -80,7 +80,7 @@ void list_networks(const ListOptions& options) {
   Rows rows;
   for (const std::string& name : models::network_names()) {
     const models::Mlp network = models::build_mlp(name, 1);
-    const double macs = network.graph().macs_per_row();
+    const double macs = network.graph().bind(1).macs();
     all.push_back({{"name", name},
                    {"widths", network.widths},
                    {"macs_per_sample", macs},

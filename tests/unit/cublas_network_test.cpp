@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "backends/energy/ledger.h"
-#include "backends/host_executable.h"
+#include "backends/host/host_executable.h"
+#include "models/graph.h"
 #include "tests/fakes/fake_gpu_device.h"
 
 namespace jb {
@@ -20,20 +21,24 @@ using test::random_matrix;
 // 20 -> 30 -> relu -> 10 with biases.
 class CublasNetworkTest : public ::testing::Test {
  protected:
-  [[nodiscard]] GraphView graph() const {
-    GraphView view;
-    view.name = "small";
-    view.input_width = 20;
-    view.nodes = {{NodeOp::linear, "fc1", 0, 1, w1_.view(), b1_.data(), 30},
-                  {NodeOp::relu, "relu1", 1, 2, {}, nullptr, 30},
-                  {NodeOp::linear, "fc2", 2, 3, w2_.view(), b2_.data(), 10}};
-    view.output = 3;
-    view.tensors = 4;
-    return view;
+  [[nodiscard]] GraphView graph(std::int64_t batch = 8) const {
+    models::Graph graph("small");
+    const auto layer = [&](const char* name, int x, const Matrix<float>& w,
+                           const Matrix<float>& b) {
+      const int weight = graph.add_constant(std::string(name) + ".w", tensor_of(w.view()));
+      const int bias = graph.add_constant(
+          std::string(name) + ".b", Tensor::alias(DataType::f32, {b.cols()}, b.data(), nullptr));
+      return graph.add(Op::matmul, name, {x, weight, bias});
+    };
+    int x = graph.add_input("x", DataType::f32, {models::kBatch, 20});
+    x = layer("fc1", x, w1_, b1_);
+    x = graph.add(Op::relu, "relu1", {x});
+    graph.add_output(layer("fc2", x, w2_, b2_));
+    return graph.bind(batch);
   }
   [[nodiscard]] std::unique_ptr<Executable> compile(const FakeMachine& machine,
                                                     std::int64_t batch = 8) const {
-    return machine.device->compile(graph(), {batch});
+    return machine.device->compile(graph(batch), {});
   }
   // The network in float64.
   [[nodiscard]] Matrix<double> reference(const Matrix<float>& x) const {
@@ -80,7 +85,7 @@ TEST_F(CublasNetworkTest, ComputesTheNetworkInEveryPrecision) {
   for (const ElementType precision : test::cublas_precisions()) {
     const FakeMachine machine(precision);
     Matrix<float> y(8, 10);
-    compile(machine)->run(x.view(), y.view(), {}, nullptr);
+    run_rows(*compile(machine), x.view(), y.view(), {});
     // Two layers, each with both factors rounded: independent errors of u |x| add up to about
     // 2 u of the norm (four roundings, in quadrature). An s8 code is off by up to 1/2 of 127 steps
     // of the largest of some 25 normals (about 2.3 of their deviation): u is 2.3 / 254.
@@ -104,7 +109,7 @@ TEST_F(CublasNetworkTest, ActivationsStayOnTheGpu) {
     Matrix<float> y(8, 10);
     for (int i = 0; i < 3; ++i) {
       machine.gpu->book = {};
-      network->run(x.view(), y.view(), {}, nullptr);
+      run_rows(*network, x.view(), y.view(), {});
       EXPECT_EQ(machine.gpu->book.uploads, 1);
       EXPECT_EQ(machine.gpu->book.uploaded_bytes, 8U * 20 * 4) << "inputs and nothing else";
       EXPECT_EQ(machine.gpu->book.downloads, 1);
@@ -123,20 +128,18 @@ TEST_F(CublasNetworkTest, TheSinkSeesEveryLayerAndChangesNothing) {
   const Matrix<float> x = random_matrix(5, 20, 1);
   Matrix<float> plain(5, 10);
   Matrix<float> watched(5, 10);
-  network->run(x.view(), plain.view(), {}, nullptr);
+  run_rows(*network, x.view(), plain.view(), {});
   std::vector<std::string> names;
   float least = 0;
-  const LayerSink sink = [&](int index, std::string_view name, MatrixView<const float> values) {
+  const LayerSink sink = [&](int index, std::string_view name, const Tensor& values) {
     EXPECT_EQ(index, static_cast<int>(names.size()));
     names.emplace_back(name);
-    EXPECT_EQ(values.rows, 5);
+    EXPECT_EQ(values.dims()[0], 5);
     if (name != "relu1") return;
-    EXPECT_EQ(values.cols, 30);
-    for (std::int64_t i = 0; i < values.rows; ++i) {
-      for (std::int64_t j = 0; j < values.cols; ++j) least = std::min(least, values(i, j));
-    }
+    EXPECT_EQ(values.dims()[1], 30);
+    for (const float value : values.as<float>()) least = std::min(least, value);
   };
-  network->run(x.view(), watched.view(), {}, &sink);
+  run_rows(*network, x.view(), watched.view(), {}, &sink);
   EXPECT_EQ(names, network->layer_names());
   EXPECT_EQ(least, 0);
   for (std::int64_t i = 0; i < plain.size(); ++i) ASSERT_EQ(plain.data()[i], watched.data()[i]);
@@ -148,9 +151,9 @@ TEST_F(CublasNetworkTest, SmallerBatchesGiveTheSameRows) {
   const Matrix<float> x = random_matrix(8, 20, 1);
   Matrix<float> whole(8, 10);
   Matrix<float> parts(8, 10);
-  network->run(x.view(), whole.view(), {}, nullptr);
-  network->run(x.view().block(0, 0, 3, 20), parts.view().block(0, 0, 3, 10), {}, nullptr);
-  network->run(x.view().block(3, 0, 5, 20), parts.view().block(3, 0, 5, 10), {}, nullptr);
+  run_rows(*network, x.view(), whole.view(), {});
+  run_rows(*network, x.view().block(0, 0, 3, 20), parts.view().block(0, 0, 3, 10), {});
+  run_rows(*network, x.view().block(3, 0, 5, 20), parts.view().block(3, 0, 5, 10), {});
   for (std::int64_t i = 0; i < whole.size(); ++i) ASSERT_EQ(whole.data()[i], parts.data()[i]);
 }
 
@@ -159,16 +162,16 @@ TEST_F(CublasNetworkTest, CountsAreThoseOfTheEstimateAndOfTheHostDefaultWithoutC
   const auto network = compile(machine);
   const Matrix<float> x = random_matrix(8, 20, 1);
   Matrix<float> y(8, 10);
-  const Execution run = network->run(x.view(), y.view(), {}, nullptr);
+  const Execution run = run_rows(*network, x.view(), y.view(), {});
   const Ledger ledger = price(run.activity, network->prices());
-  EXPECT_EQ(ledger.total_J(), price(network->estimate(8), network->prices()).total_J());
+  EXPECT_EQ(ledger.total_J(), price(network->estimate(graph()), network->prices()).total_J());
   for (const LedgerRow& row : ledger.rows()) {
     EXPECT_GE(row.layer, 1U);
     EXPECT_LE(row.layer, 3U);
   }
   // f32 needs no conversion, so counting node by node on the host finds the same.
-  const HostExecutable host(*machine.device, graph(), {8});
-  EXPECT_DOUBLE_EQ(ledger.total_J(), price(host.estimate(8), host.prices()).total_J());
+  const host::HostExecutable host(*machine.device, graph(), {});
+  EXPECT_DOUBLE_EQ(ledger.total_J(), price(host.estimate(graph()), host.prices()).total_J());
   EXPECT_EQ(price(network->setup(), network->prices()).total_J(),
             price(host.setup(), host.prices()).total_J());
 }
@@ -179,8 +182,9 @@ TEST_F(CublasNetworkTest, StayingOnTheGpuChangesNoBit) {
   const Matrix<float> x = random_matrix(8, 20, 1);
   Matrix<float> on_gpu(8, 10);
   Matrix<float> by_host(8, 10);
-  compile(machine)->run(x.view(), on_gpu.view(), {}, nullptr);
-  HostExecutable(*machine.device, graph(), {8}).run(x.view(), by_host.view(), {}, nullptr);
+  run_rows(*compile(machine), x.view(), on_gpu.view(), {});
+  host::HostExecutable on_host(*machine.device, graph(), {});
+  run_rows(on_host, x.view(), by_host.view(), {});
   for (std::int64_t i = 0; i < on_gpu.size(); ++i) {
     ASSERT_EQ(on_gpu.data()[i], by_host.data()[i]);
   }
@@ -189,10 +193,10 @@ TEST_F(CublasNetworkTest, StayingOnTheGpuChangesNoBit) {
 TEST_F(CublasNetworkTest, ADescriptionEstimatesWithoutAGpuAndRefusesToRun) {
   const DeviceSpec spec = load_device(cublas_backend(), "h100");
   const auto device = cublas::make_device(spec, ElementType::f16, nullptr);
-  const auto network = device->compile(graph(), {64});
-  EXPECT_GT(price(network->estimate(64), network->prices()).total_J(), 0);
+  const auto network = device->compile(graph(64), {});
+  EXPECT_GT(price(network->estimate(graph(64)), network->prices()).total_J(), 0);
   Matrix<float> y(1, 10);
-  EXPECT_THROW(network->run(Matrix<float>(1, 20).view(), y.view(), {}, nullptr), Error);
+  EXPECT_THROW(run_rows(*network, Matrix<float>(1, 20).view(), y.view(), {}), Error);
 }
 
 TEST_F(CublasNetworkTest, WrongSizesAreRefused) {
@@ -200,11 +204,11 @@ TEST_F(CublasNetworkTest, WrongSizesAreRefused) {
   const auto network = compile(machine);
   Matrix<float> y(2, 10);
   Matrix<float> narrow(2, 9);
-  EXPECT_THROW(network->run(Matrix<float>(2, 19).view(), y.view(), {}, nullptr), Error);
-  EXPECT_THROW(network->run(Matrix<float>(3, 20).view(), y.view(), {}, nullptr), Error);
-  EXPECT_THROW(network->run(Matrix<float>(2, 20).view(), narrow.view(), {}, nullptr), Error);
+  EXPECT_THROW(run_rows(*network, Matrix<float>(2, 19).view(), y.view(), {}), Error);
+  EXPECT_THROW(run_rows(*network, Matrix<float>(3, 20).view(), y.view(), {}), Error);
+  EXPECT_THROW(run_rows(*network, Matrix<float>(2, 20).view(), narrow.view(), {}), Error);
   Matrix<float> none(0, 10);
-  EXPECT_NO_THROW(network->run(Matrix<float>(0, 20).view(), none.view(), {}, nullptr));
+  EXPECT_NO_THROW(run_rows(*network, Matrix<float>(0, 20).view(), none.view(), {}));
 }
 
 TEST_F(CublasNetworkTest, EveryFailingCallIsReportedAndLeavesNothingBehind) {
@@ -215,7 +219,7 @@ TEST_F(CublasNetworkTest, EveryFailingCallIsReportedAndLeavesNothingBehind) {
   for (int n = 1;; ++n) {
     machine.gpu->fail_call(n);
     try {
-      compile(machine)->run(x.view(), y.view(), {}, nullptr);
+      run_rows(*compile(machine), x.view(), y.view(), {});
       break;
     } catch (const Error& e) {
       ++failures;

@@ -1,5 +1,5 @@
 // The order of the rooms, read from the #include lines:
-//   core < energy < analog and the interface (backend.h, host_executable.h) < each backend
+//   core < energy < analog and the interface (backend.h, host/) < each backend
 //   core, energy, interface < models;  core, energy < results;  all of them < harness
 // No backend includes another, and no product source includes a test.
 
@@ -27,7 +27,7 @@ constexpr std::array<std::string_view, 5> kTopFolders = {"backends", "models", "
                                                          "tests"};
 
 // The room of a path from the root, "" for a path in none: "core", "energy", "analog", "interface"
-// (files directly in backends/), "backend <id>", "models", "results", "harness", "tests".
+// (files directly in backends/, and backends/host), "backend <id>", "models", "results", "harness", "tests".
 std::string room_of(const fs::path& path) {
   std::vector<std::string> parts;
   for (const fs::path& part : path.lexically_normal()) parts.push_back(part.string());
@@ -37,6 +37,7 @@ std::string room_of(const fs::path& path) {
   }
   if (parts[0] != "backends") return parts[0];
   if (parts.size() == 2) return "interface";
+  if (parts[1] == "host") return "interface";
   if (parts[1] == "core" || parts[1] == "energy" || parts[1] == "analog") return parts[1];
   return "backend " + parts[1];
 }

@@ -86,24 +86,25 @@ TEST(Mlp, SeedsGiveOtherWeightsAndThreadsDoNot) {
 
 TEST(Mlp, GraphAlternatesLinearAndRelu) {
   const Mlp network = build_mlp("mlp-6-5-4-3", 1);
-  const GraphView graph = network.graph();
+  const GraphView graph = network.graph().bind(2);
   EXPECT_EQ(graph.name, "mlp-6-5-4-3");
-  EXPECT_EQ(graph.input_width, 6);
-  EXPECT_EQ(graph.macs_per_row(), 6 * 5 + 5 * 4 + 4 * 3);
+  EXPECT_EQ(graph.value(graph.inputs.at(0)).dims, (Dims{2, 6}));
+  EXPECT_EQ(graph.macs(), 2 * (6 * 5 + 5 * 4 + 4 * 3));
   const std::vector<std::string> names = {"fc1", "relu1", "fc2", "relu2", "fc3"};
   ASSERT_EQ(graph.nodes.size(), names.size());
+  int value = graph.inputs.at(0);
   for (std::size_t i = 0; i < names.size(); ++i) {
     EXPECT_EQ(graph.nodes[i].name, names[i]);
-    EXPECT_EQ(graph.nodes[i].op, i % 2 == 0 ? NodeOp::linear : NodeOp::relu);
-    EXPECT_EQ(graph.nodes[i].input, static_cast<int>(i));
-    EXPECT_EQ(graph.nodes[i].output, static_cast<int>(i) + 1);
+    EXPECT_EQ(graph.nodes[i].op, i % 2 == 0 ? Op::matmul : Op::relu);
+    EXPECT_EQ(graph.nodes[i].inputs.at(0), value);
+    value = graph.nodes[i].outputs.at(0);
   }
-  EXPECT_EQ(graph.output, 5);
-  EXPECT_EQ(graph.tensors, 6);
-  EXPECT_EQ(graph.nodes[2].weights.data, network.weights[1].data());
-  EXPECT_EQ(graph.nodes[2].bias, network.biases[1].data());
-  EXPECT_EQ(graph.nodes[2].width, 4);
-  EXPECT_EQ(graph.nodes[3].width, 4);
+  EXPECT_EQ(graph.outputs, std::vector<int>{value});
+  EXPECT_EQ(graph.value(value).dims, (Dims{2, 3}));
+  const NodeView& second = graph.nodes[2];
+  EXPECT_EQ(graph.value(second.inputs.at(1)).constant.value().raw(), network.weights[1].data());
+  EXPECT_EQ(graph.value(second.inputs.at(2)).constant.value().raw(), network.biases[1].data());
+  EXPECT_EQ(graph.value(second.outputs.at(0)).dims, (Dims{2, 4}));
 }
 
 TEST(Mlp, ForwardEqualsPlainLoopsInDouble) {

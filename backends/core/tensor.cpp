@@ -1,0 +1,105 @@
+#include "backends/core/tensor.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace jb {
+namespace {
+
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 46U;
+constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector register
+
+std::shared_ptr<void> allocate(std::size_t bytes) {
+  const std::align_val_t alignment{kAlignment};
+  void* memory = ::operator new(std::max<std::size_t>(bytes, 1), alignment);
+  return {memory, [alignment](void* p) { ::operator delete(p, alignment); }};
+}
+
+}  // namespace
+
+std::string to_string(const Dims& dims) {
+  return dims.empty() ? "scalar" : fmt::format("{}", fmt::join(dims, "x"));
+}
+
+std::int64_t elements_of(const Dims& dims) {
+  std::int64_t count = 1;
+  bool empty = false;
+  for (const std::int64_t size : dims) {
+    if (size < 0) fail_usage("a tensor of {} has a negative size", to_string(dims));
+    if (size == 0) {
+      empty = true;  // but the other sizes are still checked
+      continue;
+    }
+    if (count > kMaxElements / size) {
+      fail_usage("a tensor of {} has more than 2^46 elements", to_string(dims));
+    }
+    count *= size;
+  }
+  return empty ? 0 : count;
+}
+
+Tensor::Tensor(DataType type, Dims dims)
+    : type_(type), dims_(std::move(dims)), size_(elements_of(dims_)), owned_(true) {
+  const std::shared_ptr<void> storage = allocate(bytes());
+  std::memset(storage.get(), 0, bytes());
+  data_ = storage.get();
+  owner_ = storage;
+}
+
+Tensor Tensor::alias(DataType type, Dims dims, const void* data,
+                     std::shared_ptr<const void> owner) {
+  Tensor tensor;
+  tensor.type_ = type;
+  tensor.size_ = elements_of(dims);
+  tensor.dims_ = std::move(dims);
+  tensor.data_ = data;
+  tensor.owner_ = std::move(owner);
+  return tensor;
+}
+
+void* Tensor::mutable_raw() {
+  if (!owned_ || owner_.use_count() > 1) {
+    const std::shared_ptr<void> storage = allocate(bytes());
+    if (size_ > 0) std::memcpy(storage.get(), data_, bytes());
+    data_ = storage.get();
+    owner_ = storage;
+    owned_ = true;
+  }
+  // The storage was allocated here as writable and nobody else holds it.
+  return const_cast<void*>(data_);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+}
+
+Tensor Tensor::reshaped(Dims dims) const {
+  if (elements_of(dims) != size_) {
+    fail_internal("a tensor of {} cannot be read as {}", to_string(dims_), to_string(dims));
+  }
+  Tensor tensor = *this;
+  tensor.dims_ = std::move(dims);
+  return tensor;
+}
+
+MatrixView<const float> Tensor::rows_f32(std::int64_t rows) const {
+  const std::int64_t cols = rows > 0 ? size_ / rows : 0;
+  if (rows * cols != size_) {
+    fail_internal("a tensor of {} has no {} equal rows", to_string(dims_), rows);
+  }
+  return {as<float>().data(), rows, cols, cols, 1};
+}
+
+Tensor tensor_of(MatrixView<const float> matrix) {
+  const Dims dims = {matrix.rows, matrix.cols};
+  if (matrix.col_stride == 1 && matrix.row_stride == matrix.cols) {
+    return Tensor::alias(DataType::f32, dims, matrix.data, nullptr);
+  }
+  Tensor tensor(DataType::f32, dims);
+  float* out = tensor.as_mutable<float>().data();
+  for (std::int64_t i = 0; i < matrix.rows; ++i) {
+    for (std::int64_t j = 0; j < matrix.cols; ++j) out[i * matrix.cols + j] = matrix(i, j);
+  }
+  return tensor;
+}
+
+}  // namespace jb
