@@ -191,7 +191,7 @@ Execution run_rows(Executable& executable, MatrixView<const float> inputs,
     fail_usage("the network gives {}, not {} x {}", to_string(result.dims()), outputs.rows,
                outputs.cols);
   }
-  copy_into(result.rows_f32(inputs.rows), MatrixRef(outputs));
+  if (result.size() > 0) copy_into(result.rows_f32(inputs.rows), MatrixRef(outputs));
   return execution;
 }
 
