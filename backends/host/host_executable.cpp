@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "backends/host/bound_graph.h"
 #include "backends/host/kernels.h"
 
 namespace jb::host {
@@ -22,31 +23,6 @@ std::vector<int> last_uses(const GraphView& graph) {
     last[static_cast<std::size_t>(output)] = static_cast<int>(graph.nodes.size());
   }
   return last;
-}
-
-PeripheryWork bound_work(const GraphView& graph, const NodeView& node) {
-  std::vector<KnownValue> known;
-  known.reserve(node.inputs.size());
-  for (const int input : node.inputs) {
-    if (input == kAbsent) {
-      known.emplace_back();
-    } else {
-      known.push_back({graph.value(input).type, graph.value(input).dims, nullptr});
-    }
-  }
-  std::vector<const KnownValue*> inputs;
-  for (std::size_t i = 0; i < known.size(); ++i) {
-    inputs.push_back(node.inputs[i] == kAbsent ? nullptr : &known[i]);
-  }
-  std::vector<KnownValue> outputs;
-  for (const int output : node.outputs) {
-    if (output == kAbsent) {
-      outputs.emplace_back();
-    } else {
-      outputs.push_back({graph.value(output).type, graph.value(output).dims, nullptr});
-    }
-  }
-  return work_of(node, inputs, outputs);
 }
 
 }  // namespace
