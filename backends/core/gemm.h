@@ -51,7 +51,8 @@ void gemm(MatrixView<const T> a, MatrixView<const T> b, MatrixView<SumOf<T>> c,
           bool accumulate = false);
 
 /// Finished sums of one segment: rows [row, row + sums.rows) and columns [col, col + sums.cols) of
-/// the product. They lie in cache and are gone after the call.
+/// the product, col a multiple of kStripCols. They lie in the first-level cache and are gone after
+/// the call.
 template <class T>
 struct SumStrip {
   std::int64_t segment = 0;
@@ -59,8 +60,8 @@ struct SumStrip {
   std::int64_t col = 0;
   MatrixView<const SumOf<T>> sums;  ///< at most kStripRows x kStripCols, its rows contiguous
 };
-inline constexpr std::int64_t kStripRows = 192;
-inline constexpr std::int64_t kStripCols = 32;
+inline constexpr std::int64_t kStripRows = 14;
+inline constexpr std::int64_t kStripCols = 64;  // a block of the random generator
 template <class T>
 using SumSink = FunctionRef<void(const SumStrip<T>&)>;
 

@@ -74,9 +74,9 @@ WordRows<GemmWord<T>> words_of(MatrixView<const T> a, std::int64_t depth,
   return {scratch, depth};
 }
 
-/// Interleaves four rows of words into a panel: out[p * mr + i] = row i, word p.
+/// Interleaves four rows of words into a panel: out[p * height + i] = row i, word p.
 template <class Word>
-void interleave_four(WordRows<Word> rows, std::int64_t depth, int mr, Word* out) {
+void interleave_four(WordRows<Word> rows, std::int64_t depth, std::int64_t height, Word* out) {
   typedef Word Four
       __attribute__((vector_size(4 * sizeof(Word)), aligned(alignof(Word)), may_alias));
   const Word* const r0 = rows.data;
@@ -84,7 +84,7 @@ void interleave_four(WordRows<Word> rows, std::int64_t depth, int mr, Word* out)
   const Word* const r2 = r1 + rows.stride;
   const Word* const r3 = r2 + rows.stride;
   std::int64_t p = 0;
-  for (; p + 4 <= depth; p += 4, out += 4 * mr) {
+  for (; p + 4 <= depth; p += 4, out += 4 * height) {
     const Four a = *reinterpret_cast<const Four*>(r0 + p);
     const Four b = *reinterpret_cast<const Four*>(r1 + p);
     const Four c = *reinterpret_cast<const Four*>(r2 + p);
@@ -94,11 +94,13 @@ void interleave_four(WordRows<Word> rows, std::int64_t depth, int mr, Word* out)
     const Four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
     const Four cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
     *reinterpret_cast<Four*>(out) = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
-    *reinterpret_cast<Four*>(out + mr) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
-    *reinterpret_cast<Four*>(out + 2 * mr) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
-    *reinterpret_cast<Four*>(out + 3 * mr) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+    *reinterpret_cast<Four*>(out + height) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+    *reinterpret_cast<Four*>(out + 2 * height) =
+        __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+    *reinterpret_cast<Four*>(out + 3 * height) =
+        __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
   }
-  for (; p < depth; ++p, out += mr) {
+  for (; p < depth; ++p, out += height) {
     out[0] = r0[p];
     out[1] = r1[p];
     out[2] = r2[p];
@@ -106,23 +108,23 @@ void interleave_four(WordRows<Word> rows, std::int64_t depth, int mr, Word* out)
   }
 }
 
-/// Interleaves `height` rows of words into one panel of mr >= 4 rows, zeros below.
+/// Interleaves `height` rows of words into one panel: out[p * height + i] = row i, word p.
 template <class Word>
-void interleave(WordRows<Word> rows, std::int64_t height, std::int64_t depth, int mr, Word* out) {
-  if (height == mr) {
-    for (std::int64_t i = 0; i + 4 <= mr; i += 4) {
-      interleave_four<Word>({rows.data + i * rows.stride, rows.stride}, depth, mr, out + i);
+void interleave(WordRows<Word> rows, std::int64_t height, std::int64_t depth, Word* out) {
+  if (height >= 4) {
+    for (std::int64_t i = 0; i + 4 <= height; i += 4) {
+      interleave_four<Word>({rows.data + i * rows.stride, rows.stride}, depth, height, out + i);
     }
-    // The last four again where mr is no multiple: some rows twice, with the same words.
-    if (mr % 4 != 0) {
-      const std::int64_t i = mr - 4;
-      interleave_four<Word>({rows.data + i * rows.stride, rows.stride}, depth, mr, out + i);
+    // The last four again where the height is no multiple: some rows twice, with the same words.
+    if (height % 4 != 0) {
+      const std::int64_t i = height - 4;
+      interleave_four<Word>({rows.data + i * rows.stride, rows.stride}, depth, height, out + i);
     }
     return;
   }
-  for (std::int64_t i = 0; i < mr; ++i) {
+  for (std::int64_t i = 0; i < height; ++i) {
     const Word* const row = rows.data + i * rows.stride;
-    for (std::int64_t p = 0; p < depth; ++p) out[p * mr + i] = i < height ? row[p] : Word{0};
+    for (std::int64_t p = 0; p < depth; ++p) out[p * height + i] = row[p];
   }
 }
 

@@ -20,18 +20,26 @@ struct GemmTypes<std::int8_t> {
   static constexpr int kStartRows = 1;
 };
 
-/// Register tile of one instruction set. run: sums[mr x nr] (row-major, contiguous) = (or += when
-/// `add`) start[nr] + sum over p < depth of a[p][mr] * b[p][nr], operands packed in words and
-/// padded with zeros. The kStartRows rows of nr before the first of b hold `start`.
+/// Rows of the tallest register tile.
+inline constexpr int kMostTileRows = 14;
+/// Bytes that one prefetch of a kernel fetches.
+inline constexpr int kPrefetchBytes = 64;
+
+/// Register tiles of one instruction set, one for each number of rows h up to mr. run[h - 1]:
+/// sums[h x nr] (rows `stride` apart) = (or += when `add`) start[nr] + sum over p < depth of
+/// a[p][h] * b[p][nr], operands packed in words and padded with zeros. The kStartRows rows of nr
+/// before the first of b hold `start`. `next` is prefetched, a line per step of p.
 template <class T>
 struct GemmKernel {
   using Word = typename GemmTypes<T>::Word;
   using Sum = typename GemmTypes<T>::Sum;
+  using Run = void (*)(std::int64_t depth, const Word* a, const Word* b, const Word* next,
+                       Sum* sums, std::int64_t stride, bool add);
   int mr;
   int nr;
-  int group;   ///< elements of k in one word
-  int offset;  ///< added to the elements of A when packed; `start` takes it back
-  void (*run)(std::int64_t depth, const Word* a, const Word* b, Sum* sums, bool add);
+  int group;               ///< elements of k in one word
+  int offset;              ///< added to the elements of A when packed; `start` takes it back
+  Run run[kMostTileRows];  ///< null beyond mr
 };
 
 /// Philox key and counter of a block of 64 columns.
