@@ -32,6 +32,19 @@ template <class... Args>
   throw Error(ErrorCode::usage, fmt::format(format, std::forward<Args>(args)...));
 }
 
+/// A usage error about something that is well-formed and not supported here: an operator, a type, a
+/// version. Checks of conformance tell it from a defect.
+class Unsupported : public Error {
+ public:
+  explicit Unsupported(const std::string& message) : Error(ErrorCode::usage, message) {}
+};
+
+/// Throws Unsupported; arguments as for fmt::format.
+template <class... Args>
+[[noreturn]] void fail_unsupported(fmt::format_string<Args...> format, Args&&... args) {
+  throw Unsupported(fmt::format(format, std::forward<Args>(args)...));
+}
+
 /// Throws an Error with ErrorCode::internal; arguments as for fmt::format.
 template <class... Args>
 [[noreturn]] void fail_internal(fmt::format_string<Args...> format, Args&&... args) {
