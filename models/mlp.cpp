@@ -28,7 +28,7 @@ constexpr std::int64_t kForwardRows = 1024;
 
 std::vector<std::int64_t> parse_widths(const std::string& name) {
   if (name.compare(0, kPrefix.size(), kPrefix) != 0) {
-    const std::vector<std::string> names = network_names();
+    const std::vector<std::string> names = mlp_names();
     fail_usage("unknown network '{}'{} (known: {}, or mlp-INPUTS-...-OUTPUTS)", name,
                did_you_mean(name, names), join(names));
   }
@@ -90,7 +90,9 @@ Graph Mlp::graph() const {
   return graph;
 }
 
-std::vector<std::string> network_names() { return {"mlp-784-100-10", "mlp-784-1000-1000-10"}; }
+std::vector<std::int64_t> mlp_widths(const std::string& name) { return parse_widths(name); }
+
+std::vector<std::string> mlp_names() { return {"mlp-784-100-10", "mlp-784-1000-1000-10"}; }
 
 TrainOptions default_training(const std::string& name) {
   constexpr std::int64_t kLarge = 1000000;

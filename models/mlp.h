@@ -34,9 +34,9 @@ struct TrainOptions {
 };
 
 /// What a network is trained with unless told otherwise. Above a million parameters: 8 epochs in
-/// batches of 128. On MNIST, 784-1000-1000-10 loses 0.1 % with batches of 256 and gains nothing from
-/// 10 epochs; smaller batches update all parameters more often, which takes longer. Usage error for
-/// a malformed name.
+/// batches of 128. On MNIST, 784-1000-1000-10 loses 0.1 % with batches of 256 and gains nothing
+/// from 10 epochs; smaller batches update all parameters more often, which takes longer. Usage
+/// error for a malformed name.
 TrainOptions default_training(const std::string& name);
 
 /// Trains in float on the host: softmax cross-entropy, Adam, cosine decay. Deterministic for a
@@ -56,6 +56,9 @@ double accuracy(const std::vector<int>& predicted, const std::vector<std::uint8_
 Mlp trained_mlp(const std::string& name, const Dataset& data, const TrainOptions& options,
                 const std::filesystem::path& cache_dir);
 
-std::vector<std::string> network_names();
+/// The perceptrons that `list` shows; any other widths can be built.
+std::vector<std::string> mlp_names();
+/// {784, 100, 10} of "mlp-784-100-10"; usage error for a malformed name.
+std::vector<std::int64_t> mlp_widths(const std::string& name);
 
 }  // namespace jb::models

@@ -11,7 +11,7 @@
 #include "harness/cli/output.h"
 #include "harness/suite.h"
 #include "models/dataset.h"
-#include "models/mlp.h"
+#include "models/networks/registry.h"
 
 namespace jb::harness::cli {
 
@@ -75,20 +75,71 @@ void list_devices(const ListOptions& options) {
   if (options.json) print_json(all);
 }
 
+Json input_json(const models::InputSpec& input) {
+  Json shape = Json::array();
+  for (const std::int64_t size : input.dims) {
+    shape.push_back(size == models::kBatch ? Json("batch") : Json(size));
+  }
+  return {{"name", input.name}, {"type", name_of(input.type)}, {"shape", shape}};
+}
+
+Json published_json(const models::PublishedCount& count) {
+  Json json = {{"quantity", count.quantity},
+               {"value", count.value},
+               {"rounding_frac", count.tolerance},
+               {"source", count.source}};
+  if (!count.convention.empty()) json["convention"] = count.convention;
+  if (count.options.sequence > 0) json["sequence"] = count.options.sequence;
+  if (count.options.table_rows > 0) json["table_rows"] = count.options.table_rows;
+  return json;
+}
+
+Json network_json(const models::NetworkInfo& info, double macs, double parameters) {
+  Json input = Json::array();
+  for (const models::InputSpec& spec : models::network_inputs(info.name)) {
+    input.push_back(input_json(spec));
+  }
+  Json published = Json::array();
+  for (const models::PublishedCount& count : info.published) {
+    published.push_back(published_json(count));
+  }
+  Json json = {{"name", info.name},           {"description", info.description},
+               {"reference", info.reference}, {"macs", macs},
+               {"parameters", parameters},    {"input", input},
+               {"published", published}};
+  if (info.default_sequence > 0) json["sequence"] = info.default_sequence;
+  if (info.default_table_rows > 0) json["table_rows"] = info.default_table_rows;
+  return json;
+}
+
+std::string input_text(const models::NetworkInfo& info) {
+  std::vector<std::string> texts;
+  for (const models::InputSpec& spec : models::network_inputs(info.name)) {
+    Dims sample(spec.dims.begin() + 1, spec.dims.end());
+    texts.push_back(fmt::format("{} {}", spec.name, to_string(sample)));
+  }
+  return join(texts);
+}
+
+/// Counts are those of one sample, at the default sequence length of networks over text.
 void list_networks(const ListOptions& options) {
   Json all = Json::array();
   Rows rows;
   for (const std::string& name : models::network_names()) {
-    const models::Mlp network = models::build_mlp(name, 1);
-    const double macs = network.graph().bind(1).macs();
-    all.push_back({{"name", name},
-                   {"widths", network.widths},
-                   {"macs_per_sample", macs},
-                   {"datasets", models::dataset_names()}});
-    rows.push_back({name, fmt::format("{}", macs), join(models::dataset_names())});
+    const models::NetworkInfo info = models::network_info(name);
+    const models::Graph graph = models::build_network(name);
+    const double macs = graph.bind(1).macs();
+    const double parameters = models::parameters_of(graph);
+    if (options.json) all.push_back(network_json(info, macs, parameters));
+    rows.push_back(
+        {name, fmt::format("{:.0f}", macs), fmt::format("{:.0f}", parameters), input_text(info)});
   }
   if (options.json) return print_json(all);
-  print_table({{"network"}, {"MAC per sample", results::Align::right}, {"data sets"}}, rows);
+  print_table({{"network"},
+               {"MAC per sample", results::Align::right},
+               {"parameters", results::Align::right},
+               {"input of a sample"}},
+              rows);
 }
 
 void list_suites(const ListOptions& options) {

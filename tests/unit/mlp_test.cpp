@@ -18,7 +18,7 @@ namespace jb::models {
 namespace {
 
 TEST(Mlp, NamesAreWidths) {
-  for (const std::string& name : network_names()) EXPECT_EQ(build_mlp(name, 1).name, name);
+  for (const std::string& name : mlp_names()) EXPECT_EQ(build_mlp(name, 1).name, name);
   const Mlp network = build_mlp("mlp-5-1-7", 1);
   EXPECT_EQ(network.widths, (std::vector<std::int64_t>{5, 1, 7}));
   ASSERT_EQ(network.weights.size(), 2U);
