@@ -4,11 +4,10 @@
 // build time every function here refuses and says so.
 
 #include <filesystem>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "backends/core/error.h"
+#include "backends/core/tensor.h"
 #include "models/graph.h"
 
 namespace jb::models {
@@ -17,14 +16,15 @@ namespace jb::models {
 Support onnx_support();
 
 struct OnnxOptions {
-  /// Sizes of the graph's inputs, in order, where they are known (the tensors that will be given).
-  /// They must agree with the sizes that the model fixes, and stand for those that it leaves open.
-  std::vector<std::optional<Dims>> input_dims;
+  /// The tensors that runs will be given, in the order of the model's inputs, where they are known.
+  /// Their sizes stand for those that the model leaves open; tensors that decide sizes themselves
+  /// (a shape, axes, limits of a Slice) become constants as well as inputs.
+  std::vector<Tensor> inputs;
 };
 
 /// Reads a model; operators take the meaning that backends/core/graph_view.h gives them. The first
 /// size of an input becomes kBatch when the model leaves it open; another open size needs
-/// `input_dims`. Initialisers come from the file or from files inside its folder; those that are
+/// `inputs`. Initialisers come from the file or from files inside its folder; those that are
 /// also listed as inputs are constants. Peak memory: the file's size and one tensor's text. Usage
 /// error with one sentence, naming the node where there is one, for a file that is no valid model;
 /// Unsupported for an operator, type or version that is not covered.
