@@ -178,6 +178,9 @@ class Device {
   virtual std::unique_ptr<Plan> plan(const GemmShape& shape, const ConstMatrixRef& b,
                                      OperandMode mode, const PlanOptions& options) = 0;
 
+  /// Whether it runs the network's products, with the node's name and the reason when not.
+  [[nodiscard]] virtual Support supports_network(const GraphView& graph,
+                                                 const CompileOptions& options) const;
   /// Default: a plan per linear product, digital periphery on the host (backends/host).
   virtual std::unique_ptr<Executable> compile(const GraphView& graph,
                                               const CompileOptions& options);

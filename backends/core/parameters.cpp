@@ -103,6 +103,30 @@ std::string DeviceSpec::hash() const {
   return hash_hex(text);
 }
 
+DeviceSpec combined_device(const std::string& backend, const std::vector<DeviceSpec>& parts) {
+  static const std::vector<ParameterSpec> none;
+  DeviceSpec spec;
+  spec.backend_schema_ = &none;
+  spec.schema_ = std::make_shared<const std::vector<ParameterSpec>>();
+  spec.backend_ = backend;
+  bool validated = true;
+  for (const DeviceSpec& part : parts) {
+    spec.name_ += (spec.name_.empty() ? "" : "+") + part.name();
+    spec.description_ += (spec.description_.empty() ? "" : "; ") + part.backend() + " " +
+                         part.name() + ": " + part.description();
+    spec.theory_bound_ = spec.theory_bound_ || part.theory_bound();
+    validated = validated && !part.validation().against.empty();
+    ParameterValue hash;
+    hash.value = part.hash();
+    hash.unit = "1";
+    hash.source = "device file";
+    spec.values_[part.backend() + " " + part.name()] = hash;
+    for (const auto& [key, text] : part.overrides()) spec.overrides_[key] = text;
+  }
+  if (validated && !parts.empty()) spec.validation_ = parts.front().validation();
+  return spec;
+}
+
 ParameterSpec number_spec(std::string key, std::string unit, double min, double max,
                           std::string description, std::optional<double> fallback) {
   ParameterSpec spec{std::move(key),

@@ -100,6 +100,7 @@ class DeviceSpec {
  private:
   friend DeviceSpec load_device_file(const std::vector<ParameterSpec>&, const std::string&,
                                      const std::filesystem::path&);
+  friend DeviceSpec combined_device(const std::string&, const std::vector<DeviceSpec>&);
   const std::vector<ParameterSpec>* backend_schema_ = nullptr;  ///< keys of every kind
   std::shared_ptr<const std::vector<ParameterSpec>> schema_;
   std::string backend_;
@@ -110,6 +111,11 @@ class DeviceSpec {
   std::map<std::string, ParameterValue, std::less<>> values_;
   std::map<std::string, std::string> overrides_;
 };
+
+/// Several machines as one device of the pseudo-backend `backend`: named "a+b", hashed by the
+/// hashes of its parts, without parameters of its own. Validated when all parts are, bound by
+/// theory when one is.
+DeviceSpec combined_device(const std::string& backend, const std::vector<DeviceSpec>& parts);
 
 /// Reads a device file for `backend`. `schema` must outlive the result (backends keep it static).
 /// Refuses unknown keys (nearest name suggested), missing keys, wrong types, wrong units, values

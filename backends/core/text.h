@@ -21,6 +21,9 @@ std::string did_you_mean(std::string_view wrong, std::span<const std::string> ca
 /// 0x7f).
 bool has_control_characters(std::string_view text) noexcept;
 
+/// Whether `text` matches a pattern in which * stands for any characters and ? for one.
+bool matches_glob(std::string_view pattern, std::string_view text) noexcept;
+
 /// "a, b, c".
 std::string join(std::span<const std::string> parts, std::string_view separator = ", ");
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "backends/core/linear_lowering.h"
 #include "backends/host/bound_graph.h"
 #include "backends/host/kernels.h"
 
@@ -25,36 +26,101 @@ std::vector<int> last_uses(const GraphView& graph) {
   return last;
 }
 
+std::vector<const PriceTable*> prices_of(const Machines& machines) {
+  std::vector<const PriceTable*> tables;
+  for (const Machine& machine : machines.all) tables.push_back(&machine.device->prices());
+  return tables;
+}
+
+/// Work of a linear node that stays on the digital side: its products, their operands and results
+/// through the buffer (f32), and what follows the products.
+PeripheryWork digital_linear_work(const GraphView& graph, const NodeView& node) {
+  PeripheryWork work = linear_work(graph, node);
+  for (const LinearProduct& product : products_of(graph, node)) {
+    const auto m = static_cast<double>(product.shape.m);
+    const auto n = static_cast<double>(product.shape.n);
+    const auto k = static_cast<double>(product.shape.k);
+    work.macs += product.macs();
+    work.bytes += product.products() * (m * k + k * n + m * n) * sizeof(float);
+  }
+  return work;
+}
+
+/// work_of() a node at the sizes it was just run with.
+PeripheryWork work_at(const NodeView& node, const std::vector<const Tensor*>& inputs,
+                      const std::vector<Tensor>& outputs) {
+  std::vector<KnownValue> known;
+  std::vector<const KnownValue*> known_inputs;
+  std::vector<KnownValue> known_outputs;
+  known.reserve(inputs.size());
+  for (const Tensor* t : inputs) {
+    known.push_back(t == nullptr ? KnownValue{} : KnownValue{t->type(), t->dims(), nullptr});
+    known_inputs.push_back(t == nullptr ? nullptr : &known.back());
+  }
+  for (const Tensor& t : outputs) known_outputs.push_back({t.type(), t.dims(), nullptr});
+  return work_of(node, known_inputs, known_outputs);
+}
+
 }  // namespace
 
-HostExecutable::HostExecutable(Device& device, const GraphView& graph,
+HostExecutable::HostExecutable(Machines machines, const GraphView& graph,
                                const CompileOptions& options)
-    : device_(device),
+    : machines_(std::move(machines)),
       graph_(graph),
       options_(options),
       constants_(graph.values.size()),
-      last_use_(last_uses(graph)),
-      prices_(device.prices()) {
+      last_use_(last_uses(graph)) {
+  MergedPrices merged = merge_prices(prices_of(machines_));
+  prices_ = std::move(merged.table);
+  offsets_ = std::move(merged.offsets);
   periphery_ = add_periphery(prices_);
+  if (machines_.all.size() > 1) {
+    link_ = add_machine_link(prices_);
+    transfers_ = transfers_between(graph_, machines_.of_node);
+  }
   runners_.resize(graph_.nodes.size());
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     const NodeView& node = graph_.nodes[i];
     names_.push_back(node.name);
-    placements_.emplace_back(is_linear(node.op) ? device.spec().backend() : "digital");
-    if (is_linear(node.op)) {
-      runners_[i] = make_linear_runner(device_, graph_, node, options);
-      setup_ += runners_[i]->setup().relabelled(layer_of(i));
+    const int machine = machines_.of_node[i];
+    if (machine == kDigital) {
+      placements_.emplace_back("digital");
+    } else {
+      Device& device = *machines_.all[static_cast<std::size_t>(machine)].device;
+      placements_.push_back(device.spec().backend());
+      runners_[i] = make_linear_runner(device, graph_, node, options_of(i));
+      setup_ += runners_[i]->setup().relabelled(layer_of(i), offset_of(i));
     }
     for (std::size_t p = 0; p < node.inputs.size(); ++p) {
       const int input = node.inputs[p];
       if (input == kAbsent || !graph_.value(input).is_constant) continue;
-      if (is_linear(node.op) && p == 1) continue;  // held by the plan
+      if (runners_[i] != nullptr && p == 1) continue;  // held by the plan
       constants_[static_cast<std::size_t>(input)] = graph_.value(input).constant.value();
     }
   }
 }
 
 HostExecutable::~HostExecutable() = default;
+
+CompileOptions HostExecutable::options_of(std::size_t node) const {
+  CompileOptions options = options_;
+  options.precision = machines_.all[static_cast<std::size_t>(machines_.of_node[node])].precision;
+  return options;
+}
+
+ActionId HostExecutable::offset_of(std::size_t node) const {
+  return offsets_[static_cast<std::size_t>(machines_.of_node[node])];
+}
+
+template <class DimsOf>
+void HostExecutable::count_transfers(Activity& activity, std::size_t node, DimsOf dims_of) const {
+  for (const Transfer& transfer : transfers_) {
+    if (transfer.node != static_cast<int>(node)) continue;
+    const auto elements = static_cast<double>(elements_of(dims_of(transfer.value)));
+    const auto bytes = static_cast<double>(bytes_of(graph_.value(transfer.value).type));
+    count_transfer(activity, link_, elements, elements * bytes, layer_of(node));
+  }
+}
 
 bool HostExecutable::resident() const {
   return std::all_of(runners_.begin(), runners_.end(),
@@ -95,25 +161,25 @@ Execution HostExecutable::run(const std::vector<Tensor>& inputs, std::vector<Ten
     }
     PeripheryWork work;
     std::vector<Tensor> produced;
+    count_transfers(result.activity, i, [&](int value) -> const Dims& {
+      return values[static_cast<std::size_t>(value)].dims();
+    });
     if (runners_[i] != nullptr) {
       Execution part;
       produced = runners_[i]->run(given, draw, part, work);
-      result.activity += part.activity.relabelled(layer_of(i));
+      result.activity += part.activity.relabelled(layer_of(i), offset_of(i));
       for (const std::string& lint : part.lints) {
         result.lints.push_back("layer '" + node.name + "': " + lint);
       }
     } else {
       produced = run_kernel(node, given);
-      std::vector<KnownValue> known;
-      std::vector<const KnownValue*> known_inputs;
-      std::vector<KnownValue> known_outputs;
-      known.reserve(given.size());
-      for (const Tensor* t : given) {
-        known.push_back(t == nullptr ? KnownValue{} : KnownValue{t->type(), t->dims(), nullptr});
-        known_inputs.push_back(t == nullptr ? nullptr : &known.back());
+      if (is_linear(node.op)) {
+        std::vector<Dims> dims;
+        for (const Tensor& input : inputs) dims.push_back(input.dims());
+        work = digital_linear_work(rebound(graph_, dims), node);
+      } else {
+        work = work_at(node, given, produced);
       }
-      for (const Tensor& t : produced) known_outputs.push_back({t.type(), t.dims(), nullptr});
-      work = work_of(node, known_inputs, known_outputs);
     }
     count(result.activity, periphery_, work, layer_of(i));
     if (sink != nullptr) (*sink)(static_cast<int>(i), node.name, produced.at(0));
@@ -139,9 +205,14 @@ Activity HostExecutable::estimate(const GraphView& bound) const {
   for (std::size_t i = 0; i < bound.nodes.size(); ++i) {
     const NodeView& node = bound.nodes[i];
     PeripheryWork work;
-    if (is_linear(node.op)) {
-      activity += estimate_linear(device_, bound, node, options_).relabelled(layer_of(i));
+    count_transfers(activity, i, [&](int value) -> const Dims& { return bound.value(value).dims; });
+    if (machines_.of_node[i] != kDigital) {
+      const Device& device = *machines_.all[static_cast<std::size_t>(machines_.of_node[i])].device;
+      activity +=
+          estimate_linear(device, bound, node, options_of(i)).relabelled(layer_of(i), offset_of(i));
       work = linear_work(bound, node);
+    } else if (is_linear(node.op)) {
+      work = digital_linear_work(bound, node);
     } else {
       work = bound_work(bound, node);
     }
@@ -155,7 +226,19 @@ Activity HostExecutable::estimate(const GraphView& bound) const {
 namespace jb {
 
 std::unique_ptr<Executable> Device::compile(const GraphView& graph, const CompileOptions& options) {
-  return std::make_unique<host::HostExecutable>(*this, graph, options);
+  return std::make_unique<host::HostExecutable>(
+      host::one_machine(*this, options.precision, graph, options.dynamic), graph, options);
+}
+
+Support Device::supports_network(const GraphView& graph, const CompileOptions& options) const {
+  for (const NodeView& node : graph.nodes) {
+    if (!host::runs_on_machine(graph, node, options.dynamic)) continue;
+    if (const Support support = host::supports_node(*this, graph, node, options.precision);
+        !support) {
+      return support;
+    }
+  }
+  return Support::yes();
 }
 
 Execution run_rows(Executable& executable, MatrixView<const float> inputs,

@@ -1,6 +1,7 @@
 #pragma once
-// The default way to run a network: plans for the products of linear nodes on their device, digital
-// periphery (everything else) on the host, with energy rows of its own.
+// The default way to run a network: plans for the products of linear nodes on their machine (one
+// for all nodes, or several), digital periphery (everything else) on the host, with energy rows of
+// its own.
 
 #include <memory>
 #include <string>
@@ -9,14 +10,16 @@
 #include "backends/backend.h"
 #include "backends/energy/periphery.h"
 #include "backends/host/linear_runner.h"
+#include "backends/host/machines.h"
 
 namespace jb::host {
 
 class HostExecutable final : public Executable {
  public:
-  /// Plans every linear node of `graph` on `device`, which must outlive this object. Usage error
-  /// naming the node when the device does not support its product.
-  HostExecutable(Device& device, const GraphView& graph, const CompileOptions& options);
+  /// Plans every linear node of `graph` on its machine; the devices must outlive this object. The
+  /// precision is each machine's own. Usage error naming the node when its device does not support
+  /// its product.
+  HostExecutable(Machines machines, const GraphView& graph, const CompileOptions& options);
   ~HostExecutable() override;
 
   [[nodiscard]] const std::vector<std::string>& layer_names() const override { return names_; }
@@ -30,7 +33,13 @@ class HostExecutable final : public Executable {
   [[nodiscard]] Activity estimate(const GraphView& bound) const override;
 
  private:
-  Device& device_;
+  [[nodiscard]] CompileOptions options_of(std::size_t node) const;
+  [[nodiscard]] ActionId offset_of(std::size_t node) const;
+  /// Counts the transfers into a node; `dims_of(value)` gives the sizes of a value as it is run.
+  template <class DimsOf>
+  void count_transfers(Activity& activity, std::size_t node, DimsOf dims_of) const;
+
+  Machines machines_;
   GraphView graph_;
   CompileOptions options_;
   std::vector<std::string> names_;
@@ -38,8 +47,11 @@ class HostExecutable final : public Executable {
   std::vector<std::unique_ptr<LinearRunner>> runners_;  // one per node, null for periphery
   std::vector<Tensor> constants_;                       // by value; empty for computed ones
   std::vector<int> last_use_;                           // by value: node after which it is dropped
+  std::vector<Transfer> transfers_;                     // in the order of the nodes
+  std::vector<ActionId> offsets_;                       // by machine: its actions in prices_
   PriceTable prices_;
   PeripheryActions periphery_;
+  MachineLinkActions link_;  // of several machines
   Activity setup_;
 };
 

@@ -1,0 +1,25 @@
+#pragma once
+// What it costs to hand activations from one machine to another: rescaling each value to the number
+// format of the receiver, and the link between the two.
+
+#include "backends/energy/activity.h"
+#include "backends/energy/price_table.h"
+
+namespace jb {
+
+/// Ids of the actions inside a table that add_machine_link() extended.
+struct MachineLinkActions {
+  ActionId rescale = 0;    ///< one value multiplied by the receiver's scale
+  ActionId round = 0;      ///< and rounded to its format
+  ActionId sent_byte = 0;  ///< one byte over the link
+};
+
+/// Appends the prices of a link: arithmetic at 7 nm as the rest of the digital periphery (category
+/// conversion, B1), bytes over a PCIe-class link between separate packages (movement, B2).
+MachineLinkActions add_machine_link(PriceTable& table);
+
+/// Counts the transfer of `elements` values that take `bytes` in all, received by `layer`.
+void count_transfer(Activity& activity, const MachineLinkActions& actions, double elements,
+                    double bytes, std::uint32_t layer);
+
+}  // namespace jb
