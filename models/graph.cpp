@@ -2,23 +2,11 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <utility>
 
-#include "backends/core/shape_inference.h"
+#include "backends/host/bound_graph.h"
 
 namespace jb::models {
-namespace {
-
-/// Elements of constants as large as these are looked at when sizes are inferred (shapes, axes).
-constexpr std::int64_t kShapeElements = 64;
-
-KnownValue known(const ValueView& value, const std::vector<Tensor>& elements, int index) {
-  const Tensor& held = elements[static_cast<std::size_t>(index)];
-  return {value.type, value.dims, held.raw() != nullptr ? &held : nullptr};
-}
-
-}  // namespace
 
 int Graph::add_input(const std::string& name, DataType type, const Dims& dims) {
   values_.push_back({name, type, dims, false, {}});
@@ -79,30 +67,7 @@ GraphView Graph::bind(std::int64_t batch) const {
       if (size == kBatch) size = batch;
     }
   }
-  std::vector<Tensor> elements(values_.size());
-  for (std::size_t i = 0; i < values_.size(); ++i) {
-    const ValueView& value = values_[i];
-    if (value.is_constant && value.constant.has_elements() &&
-        elements_of(value.dims) <= kShapeElements) {
-      elements[i] = value.constant.value();
-    }
-  }
-  for (const NodeView& node : nodes_) {
-    std::vector<KnownValue> held;
-    std::vector<const KnownValue*> inputs;
-    held.reserve(node.inputs.size());
-    for (const int input : node.inputs) {
-      if (input != kAbsent) held.push_back(known(view.value(input), elements, input));
-      inputs.push_back(input == kAbsent ? nullptr : &held.back());
-    }
-    const std::vector<KnownValue> outputs = infer_outputs(node, inputs);
-    for (std::size_t o = 0; o < node.outputs.size(); ++o) {
-      if (node.outputs[o] == kAbsent) continue;
-      ValueView& value = view.values[static_cast<std::size_t>(node.outputs[o])];
-      value.type = outputs.at(o).type;
-      value.dims = outputs.at(o).dims;
-    }
-  }
+  host::infer_sizes(view);
   return view;
 }
 

@@ -125,20 +125,20 @@ enum class Op : std::uint8_t {
   slice,      ///< X, starts, ends [, axes [, steps]]
   gather,     ///< X, indices; AxisAttributes
   gather_elements,
-  gather_nd,  ///< GatherNdAttributes
-  scatter_nd,
+  gather_nd,   ///< NamedAttributes: batch_dims
+  scatter_nd,  ///< NamedAttributes: reduction
   expand,  ///< X, shape
   tile,    ///< X, repeats
   pad,     ///< X, pads [, value [, axes]]; PadAttributes
-  resize,  ///< ResizeAttributes
-  depth_to_space,
+  resize,  ///< X [, roi [, scales [, sizes]]]; NamedAttributes (axes: an integer each)
+  depth_to_space,  ///< NamedAttributes: blocksize, mode
   space_to_depth,
   shape_of,  ///< ShapeAttributes
   size_of,
   constant_of_shape,  ///< shape; ConstantOfShapeAttributes
   range,
-  trilu,
-  one_hot,
+  trilu,    ///< X [, k]; NamedAttributes: upper
+  one_hot,  ///< indices, depth, values; AxisAttributes or NamedAttributes: axis
   embedding_bag,  ///< table, indices (rows x lookups) -> sums of rows of the table (DLRM)
   count_of_ops,   ///< no operator: how many there are
 };

@@ -11,6 +11,34 @@ namespace {
 /// Constants of at most as many elements are looked at when sizes are inferred (shapes, axes).
 constexpr std::int64_t kShapeElements = 64;
 
+/// Computes small outputs whose inputs are known, so that sizes made from them are known too.
+void follow_shapes(const NodeView& node, const std::vector<const KnownValue*>& inputs,
+                   const std::vector<KnownValue>& outputs, std::vector<Tensor>& elements) {
+  if (is_linear(node.op)) return;
+  for (const KnownValue& output : outputs) {
+    if (elements_of(output.dims) > kShapeElements) return;
+  }
+  std::vector<Tensor> placeholders;  // Shape and Size look at sizes alone
+  placeholders.reserve(inputs.size());
+  std::vector<const Tensor*> tensors;
+  const bool sizes_suffice = node.op == Op::shape_of || node.op == Op::size_of;
+  for (const KnownValue* input : inputs) {
+    if (input != nullptr && input->elements == nullptr) {
+      if (!sizes_suffice) return;
+      placeholders.push_back(Tensor::alias(input->type, input->dims, nullptr, nullptr));
+    }
+    tensors.push_back(input == nullptr              ? nullptr
+                      : input->elements == nullptr ? &placeholders.back()
+                                                   : input->elements);
+  }
+  const std::vector<Tensor> results = run_kernel(node, tensors);
+  for (std::size_t o = 0; o < node.outputs.size() && o < results.size(); ++o) {
+    if (node.outputs[o] != kAbsent) {
+      elements[static_cast<std::size_t>(node.outputs[o])] = results[o];
+    }
+  }
+}
+
 }  // namespace
 
 PeripheryWork bound_work(const GraphView& graph, const NodeView& node) {
@@ -38,13 +66,8 @@ PeripheryWork bound_work(const GraphView& graph, const NodeView& node) {
   return work_of(node, inputs, outputs);
 }
 
-GraphView rebound(const GraphView& graph, const std::vector<Dims>& inputs) {
-  GraphView view = graph;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    view.values[static_cast<std::size_t>(view.inputs[i])].dims = inputs[i];
-  }
-  if (!inputs.empty() && !inputs[0].empty()) view.batch = inputs[0][0];
-  std::vector<Tensor> elements(view.values.size());
+void infer_sizes(GraphView& view) {
+  std::vector<Tensor> elements(view.values.size());  // of small values that are known
   for (const NodeView& node : view.nodes) {
     std::vector<KnownValue> known;
     std::vector<const KnownValue*> given;
@@ -70,7 +93,17 @@ GraphView rebound(const GraphView& graph, const std::vector<Dims>& inputs) {
       value.type = outputs.at(o).type;
       value.dims = outputs.at(o).dims;
     }
+    follow_shapes(node, given, outputs, elements);
   }
+}
+
+GraphView rebound(const GraphView& graph, const std::vector<Dims>& inputs) {
+  GraphView view = graph;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    view.values[static_cast<std::size_t>(view.inputs[i])].dims = inputs[i];
+  }
+  if (!inputs.empty() && !inputs[0].empty()) view.batch = inputs[0][0];
+  infer_sizes(view);
   return view;
 }
 

@@ -22,4 +22,8 @@ std::vector<Tensor> run_kernel(const NodeView& node, const std::vector<const Ten
 PeripheryWork work_of(const NodeView& node, const std::vector<const KnownValue*>& inputs,
                       const std::vector<KnownValue>& outputs);
 
+/// Operations, without bytes, of an element-wise operator of one input on that many values: what a
+/// linear operator's fused activation adds.
+PeripheryWork function_work(const NodeView& node, double elements);
+
 }  // namespace jb::host

@@ -1,0 +1,18 @@
+#pragma once
+// Functions of one value, for tensors and for results of products in place.
+
+#include <cstdint>
+
+#include "backends/core/graph_view.h"
+
+namespace jb::host {
+
+/// True for operators that map each value by itself, without further tensors.
+bool is_unary_function(Op op) noexcept;
+
+/// x = f(x) for the operator of `node`, on the calling thread. Usage error for operators that are
+/// no such function of floating-point numbers.
+void apply_unary(const NodeView& node, float* x, std::int64_t count);
+void apply_unary(const NodeView& node, double* x, std::int64_t count);
+
+}  // namespace jb::host
