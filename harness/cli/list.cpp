@@ -89,6 +89,7 @@ Json published_json(const models::PublishedCount& count) {
                {"rounding_frac", count.tolerance},
                {"source", count.source}};
   if (!count.convention.empty()) json["convention"] = count.convention;
+  if (count.beyond != 0) json["beyond_source"] = count.beyond;
   if (count.options.sequence > 0) json["sequence"] = count.options.sequence;
   if (count.options.table_rows > 0) json["table_rows"] = count.options.table_rows;
   return json;

@@ -18,5 +18,17 @@ constexpr std::int64_t kMostTableRows = 40000000;
 
 bool is_mlp_name(const std::string& name);
 NetworkInfo mlp_info(const std::string& name);
+NetworkInfo lenet5_info();
+NetworkInfo alexnet_info();
+NetworkInfo vgg16_info();
+NetworkInfo resnet18_info();
+NetworkInfo resnet50_info();
+NetworkInfo mobilenet_v2_info();
+NetworkInfo transformer_base_info();
+NetworkInfo transformer_big_info();
+NetworkInfo bert_base_info();
+NetworkInfo gpt2_info();
+NetworkInfo gpt2_xl_info();
+NetworkInfo dlrm_info();
 
 }  // namespace jb::models

@@ -39,8 +39,8 @@ NetworkInfo mlp_info(const std::string& name) {
   info.description =
       "perceptron with ReLU between its layers, for 28 x 28 digits when it starts with 784";
   info.reference = "LeCun et al., Proc. IEEE 86, 1998, section III.C; sizes as named";
-  info.published = {{"macs", macs, 0, "", "products of the widths in its name", {}},
-                    {"parameters", parameters, 0, "", "weights and biases of its widths", {}}};
+  info.published = {{"macs", macs, 0, 0, "", "products of the widths in its name", {}},
+                    {"parameters", parameters, 0, 0, "", "weights and biases of its widths", {}}};
   info.build = [name](const NetworkOptions& options) {
     return owning_graph(std::make_shared<const Mlp>(build_mlp(name, options.seed)));
   };

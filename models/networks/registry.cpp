@@ -15,7 +15,18 @@ namespace jb::models {
 namespace {
 
 const std::vector<NetworkInfo>& literature() {
-  static const std::vector<NetworkInfo> networks = {};
+  static const std::vector<NetworkInfo> networks = {lenet5_info(),
+                                                    alexnet_info(),
+                                                    vgg16_info(),
+                                                    resnet18_info(),
+                                                    resnet50_info(),
+                                                    mobilenet_v2_info(),
+                                                    transformer_base_info(),
+                                                    transformer_big_info(),
+                                                    bert_base_info(),
+                                                    gpt2_info(),
+                                                    gpt2_xl_info(),
+                                                    dlrm_info()};
   return networks;
 }
 

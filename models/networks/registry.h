@@ -41,8 +41,8 @@ struct InputSpec {
 struct PublishedCount {
   std::string quantity;  ///< "macs" or "parameters"
   double value = 0;
-  double tolerance =
-      0;  ///< relative: the rounding of the source, or what its convention leaves out
+  double tolerance = 0;    ///< relative: how far the source rounds
+  double beyond = 0;       ///< what the graph counts and the source does not (below 0: the reverse)
   std::string convention;  ///< what the source counts where that differs; "" when it does not
   std::string source;
   NetworkOptions options = {};  ///< that the source's network is built with
