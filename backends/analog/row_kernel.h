@@ -20,17 +20,30 @@ struct SumNumbers {
   const float* offset;
 };
 
+/// Rows of sums and of totals; noise has the stride of totals.
+template <class U>
+struct SumBlock {
+  const U* sums;
+  std::int64_t sums_stride;
+  double* total;
+  std::int64_t total_stride;
+  std::int64_t rows, cols;
+};
+
 /// Loops over S, a host type.
 template <class S>
 struct HostLoops {
+  template <class T>
+  using Encode = void (*)(const S* x, std::int64_t n, double full_scale, double reciprocal,
+                          double full_code, T* codes);
+
   double (*largest)(const S* x, std::int64_t n);
-  void (*encode_bytes)(const S* x, std::int64_t n, double scale, double full_code,
-                       std::int8_t* codes);
-  void (*encode_floats)(const S* x, std::int64_t n, double scale, double full_code, float* codes);
-  void (*encode_doubles)(const S* x, std::int64_t n, double scale, double full_code, double* codes);
+  Encode<std::int8_t> encode_bytes;
+  Encode<float> encode_floats;
+  Encode<double> encode_doubles;
   void (*scale)(const S* x, std::int64_t n, double gain, const double* factor, double* d);
-  std::int64_t (*read_sums)(const AdcNumbers& adc, const SumNumbers& numbers, const S* sums,
-                            std::int64_t n, double* total);
+  std::int64_t (*read_sums)(const AdcNumbers& adc, const SumNumbers& numbers,
+                            const SumBlock<S>& block);
   void (*store_columns)(const double* d, std::int64_t n, const double* factor, double scale,
                         S* out);
   void (*store)(const double* d, std::int64_t n, double scale, S* out);

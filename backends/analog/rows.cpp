@@ -45,11 +45,11 @@ template <class S, class T>
 void encode(const Dac& dac, const S* x, std::int64_t n, double full_scale, T* codes) noexcept {
   const double reciprocal = reciprocal_of(full_scale);
   if constexpr (std::is_same_v<T, std::int8_t>) {
-    loops<S>().encode_bytes(x, n, reciprocal, dac.full_code(), codes);
+    loops<S>().encode_bytes(x, n, full_scale, reciprocal, dac.full_code(), codes);
   } else if constexpr (std::is_same_v<T, float>) {
-    loops<S>().encode_floats(x, n, reciprocal, dac.full_code(), codes);
+    loops<S>().encode_floats(x, n, full_scale, reciprocal, dac.full_code(), codes);
   } else {
-    loops<S>().encode_doubles(x, n, reciprocal, dac.full_code(), codes);
+    loops<S>().encode_doubles(x, n, full_scale, reciprocal, dac.full_code(), codes);
   }
 }
 
@@ -76,12 +76,14 @@ std::int64_t clip(std::span<double> d, double limit) noexcept {
 }
 
 template <class U>
-std::int64_t read_sums(const Adc& adc, const SumReadout& readout, const U* sums,
-                       std::span<double> total) noexcept {
+std::int64_t read_sums(const Adc& adc, const SumReadout& readout, MatrixView<const U> sums,
+                       MatrixView<double> total) noexcept {
   // adc.lsb() is 1 without a converter.
   const kernels::SumNumbers numbers{adc.present() ? readout.lsb_per_sum : readout.array_per_sum,
                                     1.0 / adc.lsb(), readout.noise, readout.gain, readout.offset};
-  return loops<U>().read_sums(numbers_of(adc), numbers, sums, length_of(total), total.data());
+  return loops<U>().read_sums(
+      numbers_of(adc), numbers,
+      {sums.data, sums.row_stride, total.data, total.row_stride, sums.rows, sums.cols});
 }
 
 template <class S>
@@ -105,10 +107,10 @@ template void encode(const Dac&, const double*, std::int64_t, double, double*) n
 template void scale(const float*, double, const double*, std::span<double>) noexcept;
 template void scale(const double*, double, const double*, std::span<double>) noexcept;
 template void scale(const std::int32_t*, double, const double*, std::span<double>) noexcept;
-template std::int64_t read_sums(const Adc&, const SumReadout&, const float*,
-                                std::span<double>) noexcept;
-template std::int64_t read_sums(const Adc&, const SumReadout&, const double*,
-                                std::span<double>) noexcept;
+template std::int64_t read_sums(const Adc&, const SumReadout&, MatrixView<const float>,
+                                MatrixView<double>) noexcept;
+template std::int64_t read_sums(const Adc&, const SumReadout&, MatrixView<const double>,
+                                MatrixView<double>) noexcept;
 template void store(std::span<const double>, const double*, double, float*) noexcept;
 template void store(std::span<const double>, const double*, double, double*) noexcept;
 template void store(std::span<const double>, double, float*) noexcept;

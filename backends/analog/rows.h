@@ -8,6 +8,7 @@
 #include <span>
 
 #include "backends/analog/converter.h"
+#include "backends/core/matrix.h"
 
 namespace jb::analog {
 
@@ -23,8 +24,8 @@ inline constexpr double kLeastFullScale = 1e-290;
 template <class S>
 double largest_magnitude(const S* x, std::int64_t n) noexcept;
 
-/// codes[j] = dac.code(x[j] * reciprocal_of(full_scale)). The DAC must have bits, and its codes
-/// must fit T.
+/// codes[j] = dac.code(x[j] / full_scale), or 0 below kLeastFullScale. The DAC must have bits, and
+/// its codes must fit T.
 template <class S, class T>
 void encode(const Dac& dac, const S* x, std::int64_t n, double full_scale, T* codes) noexcept;
 
@@ -46,16 +47,16 @@ std::int64_t clip(std::span<double> d, double limit) noexcept;
 struct SumReadout {
   double array_per_sum = 1;       ///< the array's unit per sum, where there is no ADC
   double lsb_per_sum = 1;         ///< the same in steps of the ADC
-  const double* noise = nullptr;  ///< per output, in the array's unit; null: none
+  const double* noise = nullptr;  ///< laid out as the totals, in the array's unit; null: none
   const float* gain = nullptr;    ///< static gain error per output; null: none
   const float* offset = nullptr;  ///< static offset per output in steps; null: none
 };
 
-/// Digitises a row of sums and adds the results, in the array's unit, to `total`; returns how many
-/// samples clipped. U: float or double.
+/// Digitises rows of sums and adds the results, in the array's unit, to `total`; returns how many
+/// samples clipped. Both have contiguous rows. U: float or double.
 template <class U>
-std::int64_t read_sums(const Adc& adc, const SumReadout& readout, const U* sums,
-                       std::span<double> total) noexcept;
+std::int64_t read_sums(const Adc& adc, const SumReadout& readout, MatrixView<const U> sums,
+                       MatrixView<double> total) noexcept;
 
 /// out[j] = d[j] * factor[j] * scale (products from left to right), rounded to S once.
 template <class S>

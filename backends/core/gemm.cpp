@@ -1,7 +1,9 @@
 #include "backends/core/gemm.h"
 
 #include <algorithm>
+#include <memory>
 #include <type_traits>
+#include <utility>
 
 #include "backends/core/gemm_packing.h"
 #include "backends/core/gemm_tiles.h"
@@ -50,6 +52,41 @@ const kernels::GemmKernel<std::int8_t>& kernel() {
 using namespace tiles;
 
 namespace {
+
+/// Lines of nr words that one panel of b takes.
+template <class T>
+std::int64_t packed_lines(MatrixView<const T> b) {
+  const std::int64_t words = ceil_div(b.rows, kernel<T>().group);
+  return words + ceil_div(words, kDepth) * start_rows<T>();
+}
+
+/// Packs one column panel of b: depth block after depth block, zeros beyond its last column.
+template <class T>
+void pack_panel(MatrixView<const T> b, std::int64_t panel, WordOf<T>* target) {
+  const kernels::GemmKernel<T>& micro = kernel<T>();
+  const std::int64_t nr = micro.nr;
+  const std::int64_t group = micro.group;
+  const std::int64_t words = ceil_div(b.rows, group);
+  const std::int64_t width = std::min(nr, b.cols - panel * nr);
+  for (std::int64_t p = 0; p < words; p += kDepth) {
+    const std::int64_t end = std::min(words, p + kDepth);
+    if constexpr (start_rows<T>() == 1) {
+      const MatrixView<const T> block =
+          b.block(p * group, panel * nr, std::min(end * group, b.rows) - p * group, width);
+      packing::fill_start(block, micro.offset, target);
+      std::fill(target + width, target + nr, WordOf<T>{0});
+      target += nr;
+    }
+    for (std::int64_t q = p; q < end; ++q, target += nr) {
+      const std::int64_t count = std::min(group, b.rows - q * group);
+      for (std::int64_t j = 0; j < width; ++j) {
+        target[j] =
+            packing::word_of(&b(q * group, panel * nr + j), b.row_stride, count, micro.group, 0);
+      }
+      std::fill(target + width, target + nr, WordOf<T>{0});
+    }
+  }
+}
 
 /// x + y; integers wrap.
 template <class T>
@@ -120,40 +157,55 @@ void clear(MatrixView<T> c) {
 }  // namespace
 
 template <class T>
-PackedMatrix<T>::PackedMatrix(MatrixView<const T> b) : rows_(b.rows), cols_(b.cols) {
-  const kernels::GemmKernel<T>& micro = kernel<T>();
-  const std::int64_t nr = micro.nr;
-  const std::int64_t group = micro.group;
-  const std::int64_t panels = ceil_div(cols_, nr);
-  const std::int64_t words = ceil_div(rows_, group);
-  const std::int64_t lines = words + ceil_div(words, kDepth) * start_rows<T>();
-  Word* const start = aligned_start(storage_, static_cast<std::size_t>(lines * panels * nr));
-  offset_ = static_cast<std::size_t>(start - storage_.data());
+std::vector<PackedMatrix<T>> pack_segments(std::span<const MatrixView<const T>> segments) {
+  using Word = typename PackedMatrix<T>::Word;
+  if (segments.empty()) return {};
+  const std::int64_t nr = kernel<T>().nr;
+  const std::int64_t cols = segments[0].cols;
+  const std::int64_t panels = ceil_div(cols, nr);
+  std::vector<std::int64_t> offsets;  // of each segment in a panel
+  std::int64_t stride = 0;
+  for (const MatrixView<const T>& b : segments) {
+    if (b.cols != cols) fail_internal("pack_segments: widths {} and {}", cols, b.cols);
+    offsets.push_back(stride);
+    stride += packed_lines(b) * nr;
+  }
+  const auto storage = std::make_shared<std::vector<Word>>();
+  Word* const start = aligned_start(*storage, static_cast<std::size_t>(stride * panels));
   parallel_for(panels, 4, [&](std::int64_t first, std::int64_t last) {
-    Word* target = start + first * lines * nr;
     for (std::int64_t panel = first; panel < last; ++panel) {
-      const std::int64_t width = std::min(nr, cols_ - panel * nr);
-      for (std::int64_t p = 0; p < words; p += kDepth) {
-        const std::int64_t end = std::min(words, p + kDepth);
-        if constexpr (start_rows<T>() == 1) {
-          const MatrixView<const T> block =
-              b.block(p * group, panel * nr, std::min(end * group, rows_) - p * group, width);
-          packing::fill_start(block, micro.offset, target);
-          std::fill(target + width, target + nr, Word{0});
-          target += nr;
-        }
-        for (std::int64_t q = p; q < end; ++q, target += nr) {
-          const std::int64_t count = std::min(group, rows_ - q * group);
-          for (std::int64_t j = 0; j < width; ++j) {
-            target[j] = packing::word_of(&b(q * group, panel * nr + j), b.row_stride, count,
-                                         micro.group, 0);
-          }
-          std::fill(target + width, target + nr, Word{0});
-        }
+      for (std::size_t s = 0; s < segments.size(); ++s) {
+        pack_panel(segments[s], panel, start + panel * stride + offsets[s]);
       }
     }
   });
+  std::vector<PackedMatrix<T>> packed(segments.size());
+  for (std::size_t s = 0; s < segments.size(); ++s) {
+    packed[s].rows_ = segments[s].rows;
+    packed[s].cols_ = cols;
+    packed[s].storage_ = storage;
+    packed[s].data_ = start + offsets[s];
+    packed[s].panel_stride_ = stride;
+  }
+  return packed;
 }
+
+template <class T>
+std::vector<PackedMatrix<T>> pack_segments(MatrixView<const T> b,
+                                           std::span<const std::int64_t> lengths) {
+  std::vector<MatrixView<const T>> segments;
+  std::int64_t row = 0;
+  for (const std::int64_t length : lengths) {
+    segments.push_back(b.block(row, 0, length, b.cols));
+    row += length;
+  }
+  if (row != b.rows) fail_internal("pack_segments: lengths of {} for {} rows", row, b.rows);
+  return pack_segments<T>(segments);
+}
+
+template <class T>
+PackedMatrix<T>::PackedMatrix(MatrixView<const T> b)
+    : PackedMatrix(std::move(pack_segments<T>(std::span(&b, 1))[0])) {}
 
 template <class T>
 void gemm(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<SumOf<T>> c,
@@ -176,6 +228,16 @@ void gemm(MatrixView<const T> a, MatrixView<const T> b, MatrixView<SumOf<T>> c, 
   gemm(a, PackedMatrix<T>(b), c, accumulate);
 }
 
+template std::vector<PackedMatrix<float>> pack_segments(std::span<const MatrixView<const float>>);
+template std::vector<PackedMatrix<float>> pack_segments(MatrixView<const float>,
+                                                        std::span<const std::int64_t>);
+template std::vector<PackedMatrix<double>> pack_segments(std::span<const MatrixView<const double>>);
+template std::vector<PackedMatrix<double>> pack_segments(MatrixView<const double>,
+                                                         std::span<const std::int64_t>);
+template std::vector<PackedMatrix<std::int8_t>> pack_segments(
+    std::span<const MatrixView<const std::int8_t>>);
+template std::vector<PackedMatrix<std::int8_t>> pack_segments(MatrixView<const std::int8_t>,
+                                                              std::span<const std::int64_t>);
 template class PackedMatrix<float>;
 template class PackedMatrix<double>;
 template class PackedMatrix<std::int8_t>;

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -22,7 +23,7 @@ namespace jb {
 template <class T>
 using SumOf = std::conditional_t<std::is_same_v<T, std::int8_t>, std::int32_t, T>;
 
-/// B packed once into column panels.
+/// B packed once into column panels. Immutable; copies share the panels.
 template <class T>
 class PackedMatrix {
  public:
@@ -33,14 +34,30 @@ class PackedMatrix {
   explicit PackedMatrix(MatrixView<const T> b);
   [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::int64_t cols() const noexcept { return cols_; }
-  [[nodiscard]] const Word* data() const noexcept { return storage_.data() + offset_; }
+  /// The first panel, and how many words further the next one starts.
+  [[nodiscard]] const Word* data() const noexcept { return data_; }
+  [[nodiscard]] std::int64_t panel_stride() const noexcept { return panel_stride_; }
 
  private:
+  template <class U>
+  friend std::vector<PackedMatrix<U>> pack_segments(std::span<const MatrixView<const U>> segments);
+
   std::int64_t rows_ = 0;
   std::int64_t cols_ = 0;
-  std::vector<Word> storage_;
-  std::size_t offset_ = 0;  // of the first 64-byte aligned element; copies may lose the alignment
+  std::shared_ptr<const std::vector<Word>> storage_;
+  const Word* data_ = nullptr;
+  std::int64_t panel_stride_ = 0;
 };
+
+/// Packs matrices of equal width for gemm_segments, each panel's segments one behind the other: the
+/// product then reads one stream, where panels of matrices packed alone may fall on one place in
+/// the cache.
+template <class T>
+std::vector<PackedMatrix<T>> pack_segments(std::span<const MatrixView<const T>> segments);
+/// Packs stretches of rows of one matrix; the lengths add up to its rows.
+template <class T>
+std::vector<PackedMatrix<T>> pack_segments(MatrixView<const T> b,
+                                           std::span<const std::int64_t> lengths);
 
 /// C = A B, or C += A B when `accumulate`. C is zero when k = 0 and not accumulating. Any strides.
 template <class T>

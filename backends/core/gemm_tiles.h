@@ -74,11 +74,8 @@ struct Part {
 template <class T>
 class Panel {
  public:
-  Panel(const PackedMatrix<T>& b, std::int64_t panel) {
-    const std::int64_t words = ceil_div(b.rows(), kernel<T>().group);
-    const std::int64_t lines = words + ceil_div(words, kDepth) * start_rows<T>();
-    first_ = b.data() + panel * lines * kernel<T>().nr;
-  }
+  Panel(const PackedMatrix<T>& b, std::int64_t panel)
+      : first_(b.data() + panel * b.panel_stride()) {}
   /// The block that starts at word p of k.
   [[nodiscard]] const WordOf<T>* block(std::int64_t p) const noexcept {
     return first_ + p / kDepth * (kDepth + start_rows<T>()) * kernel<T>().nr;

@@ -31,7 +31,7 @@ kernels::MomentsKernel<T> kernel() {
 
 /// Rows are summed one by one and their sums added in row order: the same for any thread count.
 template <class T>
-kernels::RowMoments sum_rows(MatrixView<const T> x) {
+kernels::RowMoments sum_rows(MatrixView<const T> x, std::vector<double>* row_largest) {
   std::vector<kernels::RowMoments> rows(static_cast<std::size_t>(x.rows));
   const std::int64_t grain = std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, x.cols));
   parallel_for(x.rows, grain, [&](std::int64_t begin, std::int64_t end) {
@@ -45,6 +45,11 @@ kernels::RowMoments sum_rows(MatrixView<const T> x) {
       rows[static_cast<std::size_t>(i)] = kernel<T>()(row, x.cols);
     }
   });
+  if (row_largest != nullptr) {
+    row_largest->resize(rows.size());
+    std::transform(rows.begin(), rows.end(), row_largest->begin(),
+                   [](const kernels::RowMoments& row) { return row.max; });
+  }
   kernels::RowMoments total{};
   for (const kernels::RowMoments& s : rows) {
     total.square += s.square;
@@ -71,15 +76,26 @@ double OperandMoments::papr() const noexcept {
   return mean_square > 0 ? max_abs * max_abs / mean_square : 1.0;
 }
 
-OperandMoments measure_operand(const ConstMatrixRef& x) {
-  const kernels::RowMoments sums =
-      x.type == ElementType::f64 ? sum_rows(x.as<double>()) : sum_rows(x.as<float>());
+namespace {
+
+OperandMoments measure(const ConstMatrixRef& x, std::vector<double>* row_largest) {
+  const kernels::RowMoments sums = x.type == ElementType::f64
+                                       ? sum_rows(x.as<double>(), row_largest)
+                                       : sum_rows(x.as<float>(), row_largest);
   OperandMoments moments{0, 0, 0, 0};
   const double count = static_cast<double>(x.rows) * static_cast<double>(x.cols);
   if (count > 0) {
     moments = {sums.square / count, sums.abs / count, sums.max, sums.nonzero / count};
   }
   return moments;
+}
+
+}  // namespace
+
+OperandMoments measure_operand(const ConstMatrixRef& x) { return measure(x, nullptr); }
+
+OperandMoments measure_operand(const ConstMatrixRef& x, std::vector<double>& row_largest) {
+  return measure(x, &row_largest);
 }
 
 bool has_non_finite(const ConstMatrixRef& x) {

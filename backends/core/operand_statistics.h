@@ -3,6 +3,7 @@
 // can take it (`estimate --stats RECORD`). Sums are float64 in a fixed order.
 
 #include <cstdint>
+#include <vector>
 
 #include "backends/core/matrix.h"
 
@@ -27,6 +28,8 @@ struct OperandStatistics {
 
 /// Moments of a matrix, the same for any thread count and any strides.
 OperandMoments measure_operand(const ConstMatrixRef& x);
+/// The same; `row_largest` becomes the largest |x| of each row (NaN left out).
+OperandMoments measure_operand(const ConstMatrixRef& x, std::vector<double>& row_largest);
 
 /// True when any element is NaN or infinite.
 bool has_non_finite(const ConstMatrixRef& x);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <utility>
 
 #include "backends/core/threads.h"
@@ -21,6 +22,12 @@ constexpr double kSmallestReading = 1e-4;
 constexpr std::uint64_t kReferenceReading = 0;
 // Pieces of rows whose sums are added up in order: the cut depends on the matrix alone.
 constexpr std::int64_t kPieces = 64;
+
+template <class Row>
+auto row_of(Row& values) {
+  const auto n = static_cast<std::int64_t>(values.size());
+  return MatrixView<std::remove_reference_t<decltype(values[0])>>{values.data(), 1, n, n, 1};
+}
 
 double ratio(double reference, double now) {
   return std::max(reference, kSmallestReading) / std::max(now, kSmallestReading);
@@ -63,8 +70,10 @@ Reading CrossbarPlan::read(double age_s, std::uint64_t reading) const {
         }
       }
       std::fill(output.begin(), output.end(), 0.0);
-      settings.tiles[t].convert(std::span<const double>(current), std::span<const double>(noise),
-                                std::span<double>(output));
+      analog::SumReadout readout = settings.tiles[t].readout(0);
+      readout.noise = noise.empty() ? nullptr : noise.data();
+      analog::read_sums<double>(settings.tiles[t].adc, readout, row_of(std::as_const(current)),
+                                row_of(output));
       for (std::size_t j = 0; j < width; ++j) {
         sums(piece, static_cast<std::int64_t>(j)) += std::abs(output[j]);
       }

@@ -14,23 +14,24 @@ constexpr std::int64_t kRowsPerPiece = 16;
 // Above this share of clipped samples a run carries the lint "saturated".
 constexpr double kSaturationShare = 1e-3;
 
-/// Refuses NaN and infinity: no converter has a code for them.
-void check_finite(const ConstMatrixRef& x, std::string_view what) {
-  if (has_non_finite(x)) {
+/// Moments of x and the largest magnitude in each row. Usage error for NaN and infinity: no
+/// converter has a code for them.
+OperandMoments checked_moments(const ConstMatrixRef& x, std::string_view what,
+                               std::vector<double>& row_largest) {
+  const OperandMoments moments = measure_operand(x, row_largest);
+  // Squares of finite elements add up to a finite number unless they are huge.
+  if (!std::isfinite(moments.mean_square) && has_non_finite(x)) {
     fail_usage(
         "{} holds NaN or infinite elements, which no conductance or input line can take; "
         "clean the data",
         what);
   }
+  return moments;
 }
 
-/// Largest |weight|: the w = 1 of the mapping.
-double largest_magnitude(const Matrix<double>& weights) {
-  double largest = 0;
-  for (std::int64_t i = 0; i < weights.size(); ++i) {
-    largest = std::max(largest, std::abs(weights.data()[i]));
-  }
-  return largest;
+OperandMoments checked_moments(const ConstMatrixRef& x, std::string_view what) {
+  std::vector<double> row_largest;
+  return checked_moments(x, what, row_largest);
 }
 
 std::uint64_t scope_of_tile(std::uint64_t scope, std::int64_t tile) {
@@ -55,9 +56,8 @@ CrossbarPlan::CrossbarPlan(std::shared_ptr<Machine> machine, const GemmShape& sh
       cells_(machine_->config, machine_->instance, options.scope) {
   check_plan_operand(shape, b);
   if (shape.k > 0 && shape.n > 0) check_computable(GemmShape{1, shape.n, shape.k}, "crossbar");
-  check_finite(b, "B");
   weights_ = copy_as<double>(b);
-  moments_ = measure_operand(std::as_const(weights_).view());
+  moments_ = checked_moments(std::as_const(weights_).view(), "B");
   const std::int64_t tiles = layout_of(machine_->config, rows(), cols(), false).tiles();
   resident_ = mode == OperandMode::stationary && machine_->fits(tiles);
   tiles_ = resident_ ? tiles : 0;
@@ -81,7 +81,7 @@ double CrossbarPlan::cell_age() const noexcept {
 }
 
 void CrossbarPlan::program(std::uint64_t event) {
-  cells_.program(std::as_const(weights_).view(), largest_magnitude(weights_), event);
+  cells_.program(std::as_const(weights_).view(), moments_.max_abs, event);
   event_ = event;
   programmed_ = true;
   factor_ = 1;
@@ -188,7 +188,7 @@ const PackedTiles<U>& CrossbarPlan::effective_tiles(bool transposed) {
   const MatrixView<const double> weights = std::as_const(weights_).view();
   const CellClock clock = clock_at(config.cell, cell_age());
   const Partition inputs = layout_of(config, rows(), cols(), transposed).inputs;
-  const auto pack = [&](auto fill_row, std::vector<PackedMatrix<U>>& out) {
+  const auto matrix_of = [&](auto fill_row) {
     Matrix<U> full(rows(), cols());
     parallel_for(rows(), kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
       std::vector<double> values(static_cast<std::size_t>(cols()));
@@ -198,19 +198,26 @@ const PackedTiles<U>& CrossbarPlan::effective_tiles(bool transposed) {
                        [](double v) { return static_cast<U>(v); });
       }
     });
-    const MatrixView<const U> view = std::as_const(full).view();
-    const MatrixView<const U> driven = transposed ? view.transposed() : view;
-    for (std::int64_t t = 0; t < inputs.tiles; ++t) {
-      out.emplace_back(driven.block(inputs.begin(t), 0, inputs.length(t), driven.cols));
-    }
+    return full;
   };
-  pack([&](std::int64_t row, std::span<double> out) { cells_.effective(weights, row, clock, out); },
-       cache.tiles.weights);
+  const Matrix<U> effective = matrix_of(
+      [&](std::int64_t row, std::span<double> out) { cells_.effective(weights, row, clock, out); });
+  Matrix<U> variances;
   if (config.cell.white > 0) {
-    pack([&](std::int64_t row,
-             std::span<double> out) { cells_.white_variance(weights, row, clock, out); },
-         cache.tiles.variances);
+    variances = matrix_of([&](std::int64_t row, std::span<double> out) {
+      cells_.white_variance(weights, row, clock, out);
+    });
   }
+  std::vector<MatrixView<const U>> segments;
+  const auto add_tile = [&](const Matrix<U>& full, std::int64_t t) {
+    const MatrixView<const U> driven = transposed ? full.view().transposed() : full.view();
+    segments.push_back(driven.block(inputs.begin(t), 0, inputs.length(t), driven.cols));
+  };
+  for (std::int64_t t = 0; t < inputs.tiles; ++t) {
+    add_tile(effective, t);
+    if (config.cell.white > 0) add_tile(variances, t);
+  }
+  cache.tiles.segments = pack_segments<U>(segments);
   cache.valid = true;
   return cache.tiles;
 }
@@ -227,7 +234,7 @@ Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
                                 Direction direction) {
   const bool transposed = direction == Direction::transposed;
   const GemmShape shape = check_execute_operands(rows(), cols(), transposed, a, c);
-  check_finite(a, "A");
+  const OperandMoments moments = checked_moments(a, "A", workspace_.full_scales);
   // A reloaded operand is programmed anew for each call, with the errors of that call.
   if (!resident_ && (!programmed_ || event_ != draw.call)) program(draw.call);
   const Pass settings = pass(transposed, draw);
@@ -235,16 +242,16 @@ Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
   Saturation seen;
   if (a.type == ElementType::f64) {
     seen = multiply<double, double>(settings, effective_tiles<double>(transposed), a.as<double>(),
-                                    c.as<double>());
+                                    c.as<double>(), workspace_);
   } else if (sums_fit_float(layout)) {
     seen = multiply<float, float>(settings, effective_tiles<float>(transposed), a.as<float>(),
-                                  c.as<float>());
+                                  c.as<float>(), workspace_);
   } else {
     seen = multiply<float, double>(settings, effective_tiles<double>(transposed), a.as<float>(),
-                                   c.as<float>());
+                                   c.as<float>(), workspace_);
   }
   Execution result;
-  result.statistics = {measure_operand(a), moments_};
+  result.statistics = {moments, moments_};
   result.activity = machine_->counter().execute(shape.m, rows(), cols(), transposed, !resident_,
                                                 result.statistics);
   add_lint(result.lints, seen.outputs_clipped, seen.outputs, "ADC samples");
@@ -254,15 +261,14 @@ Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
 
 Activity CrossbarPlan::update(const ConstMatrixRef& delta) {
   check_delta(rows(), cols(), delta);
-  check_finite(delta, "the update");
+  (void)checked_moments(delta, "the update");
   const Matrix<double> change = copy_as<double>(delta);
   Matrix<double> updated(rows(), cols());
   for (std::int64_t i = 0; i < weights_.size(); ++i) {
     updated.data()[i] = weights_.data()[i] + change.data()[i];
   }
-  check_finite(std::as_const(updated).view(), "the updated operand");
+  moments_ = checked_moments(std::as_const(updated).view(), "the updated operand");
   weights_ = std::move(updated);
-  moments_ = measure_operand(std::as_const(weights_).view());
   if (!resident_) {
     programmed_ = false;  // the next execute programs and pays
     return {};

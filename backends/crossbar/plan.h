@@ -101,6 +101,7 @@ class CrossbarPlan final : public Plan {
   Matrix<float> offset_[2];
   Packed<float> packed_float_[2];  // per direction
   Packed<double> packed_double_[2];
+  Workspace workspace_;
   Reading reference_;
   double factor_ = 1;
   std::vector<double> column_factors_;  // empty: factor_ for all

@@ -10,141 +10,168 @@
 namespace jb::crossbar {
 namespace {
 
-// Rows handled together: enough for the product routine to reuse a panel of weights, few enough for
-// the sums of a block to stay in cache. Few rows are cut finer so that two threads have work.
-constexpr std::int64_t kBlockRows = 64;
-constexpr std::int64_t kSmallBlockRows = 16;
-constexpr std::int64_t kBlockElements = 1 << 19;
-
-std::int64_t block_rows(std::int64_t rows, std::int64_t outputs) {
-  const std::int64_t wanted = rows >= 2 * kBlockRows ? kBlockRows : kSmallBlockRows;
-  return std::clamp<std::int64_t>(kBlockElements / std::max<std::int64_t>(outputs, 1), 1, wanted);
-}
+// Elements of A that one thread turns into codes at a time.
+constexpr std::int64_t kElementsPerPiece = 1 << 15;
 
 template <class T>
-double full_scale_of(const Config& config, MatrixView<const T> a, std::int64_t row) {
-  if (config.input_range == InputRange::fixed) return config.input_max;
-  double largest = 0;
-  for (std::int64_t j = 0; j < a.cols; ++j) {
-    largest = std::max(largest, std::abs(static_cast<double>(a(row, j))));
+std::int64_t count_beyond(const T* row, std::int64_t n, double limit) {
+  std::int64_t count = 0;
+  for (std::int64_t j = 0; j < n; ++j) {
+    count += std::abs(static_cast<double>(row[j])) > limit ? 1 : 0;
   }
-  return largest;
+  return count;
 }
 
-/// Codes of one row of A; returns how many inputs were clipped.
-template <class T, class U>
-std::int64_t encode(const analog::Dac& dac, MatrixView<const T> a, std::int64_t row,
-                    double full_scale, U* codes) {
-  if (full_scale == 0) {
-    std::fill(codes, codes + a.cols, U{0});
-    return 0;
-  }
-  std::int64_t clipped = 0;
-  for (std::int64_t j = 0; j < a.cols; ++j) {
-    const double x = static_cast<double>(a(row, j)) / full_scale;
-    clipped += std::abs(x) > 1.0 ? 1 : 0;
-    codes[j] = static_cast<U>(dac.code(x));
-  }
-  return dac.bits > 0 ? clipped : 0;
-}
-
-/// Buffers of one block of rows.
+/// What one thread keeps between the segments of a strip.
 template <class U>
-struct Workspace {
-  Matrix<U> codes;             // block x inputs
-  Matrix<U> sums;              // block x outputs
-  Matrix<U> squares;           // block x inputs, only with per-product noise
-  Matrix<U> variances;         // block x outputs, only with per-product noise
-  Matrix<double> totals;       // block x outputs, array units
-  std::vector<double> scales;  // full scale of each input vector
-  std::vector<float> normals;
-  std::vector<double> noise;
+struct StripBuffers {
+  alignas(64) double totals[kStripRows * kStripCols];  // array units
+  alignas(64) double noise[kStripRows * kStripCols];   // array units
+  alignas(64) U sums[kStripRows * kStripCols];
+  alignas(64) float normals[kStripCols];
 };
 
+/// One execute: inputs become codes, the sums of each tile pass its converters while they are in
+/// the cache, and leave scaled.
 template <class T, class U>
-class Block {
+class Product {
  public:
-  Block(const Pass& pass, const PackedTiles<U>& tiles, MatrixView<const T> a, MatrixView<T> c,
-        std::int64_t first_row)
-      : pass_(pass), tiles_(tiles), a_(a), c_(c), first_row_(first_row) {
-    work_.codes = Matrix<U>(a.rows, a.cols);
-    work_.sums = Matrix<U>(a.rows, pass.outputs);
-    work_.totals = Matrix<double>(a.rows, pass.outputs);
-    work_.scales.assign(static_cast<std::size_t>(a.rows), 1.0);
-    if (pass.white.empty()) return;
-    work_.squares = Matrix<U>(a.rows, a.cols);
-    work_.variances = Matrix<U>(a.rows, pass.outputs);
-    work_.normals.resize(static_cast<std::size_t>(pass.outputs));
-    work_.noise.resize(static_cast<std::size_t>(pass.outputs));
+  Product(const Pass& pass, const PackedTiles<U>& tiles, MatrixView<const T> a, MatrixView<T> c,
+          Workspace& workspace)
+      : pass_(pass), tiles_(tiles), a_(a), c_(c), scales_(workspace.full_scales) {
+    if constexpr (std::is_same_v<U, float>) {
+      inputs_ = &workspace.inputs_f32;
+    } else {
+      inputs_ = &workspace.inputs_f64;
+    }
   }
 
   Saturation run() {
-    Saturation seen;
-    seen.inputs_clipped = encode_rows();
-    for (std::int64_t t = 0; t < pass_.inputs.tiles; ++t) seen.outputs_clipped += run_tile(t);
-    for (std::int64_t i = 0; i < a_.rows; ++i) {
-      const double full_scale = work_.scales[static_cast<std::size_t>(i)];
-      for (std::int64_t j = 0; j < pass_.outputs; ++j) {
-        c_(i, j) = static_cast<T>(work_.totals(i, j) * pass_.scale[static_cast<std::size_t>(j)] *
-                                  full_scale);
-      }
-    }
-    return seen;
+    gemm_segments<U>(send_inputs(), tiles_.segments,
+                     [this](const SumStrip<U>& strip) { read(strip); });
+    return {inputs_clipped_, pass_.config->dac.bits > 0 ? a_.rows * a_.cols : 0, outputs_clipped_,
+            pass_.config->adc_bits > 0 ? a_.rows * pass_.outputs * pass_.inputs.tiles : 0};
   }
 
  private:
-  std::int64_t encode_rows() {
-    std::int64_t clipped = 0;
-    for (std::int64_t i = 0; i < a_.rows; ++i) {
-      U* codes = work_.codes.data() + i * a_.cols;
-      if (!pass_.scaled_inputs()) {
-        for (std::int64_t j = 0; j < a_.cols; ++j) codes[j] = static_cast<U>(a_(i, j));
-        continue;
-      }
-      const double full_scale = full_scale_of(*pass_.config, a_, i);
-      work_.scales[static_cast<std::size_t>(i)] = full_scale;
-      clipped += encode(pass_.config->dac, a_, i, full_scale, codes);
+  [[nodiscard]] bool noisy() const noexcept { return !pass_.white.empty(); }
+
+  /// The driven side in codes: tile by tile, with noise each tile followed by its squares.
+  MatrixView<const U> send_inputs() {
+    if (!pass_.scaled_inputs()) std::fill(scales_.begin(), scales_.end(), 1.0);
+    if constexpr (std::is_same_v<T, U>) {
+      if (!pass_.scaled_inputs() && !noisy()) return a_;
     }
-    if (!pass_.white.empty()) {
-      const U unit = static_cast<U>(1.0 / pass_.config->dac.full_code());
-      for (std::int64_t i = 0; i < work_.codes.size(); ++i) {
-        const U x = work_.codes.data()[i] * unit;
-        work_.squares.data()[i] = x * x;
+    const std::int64_t width = noisy() ? 2 * a_.cols : a_.cols;
+    inputs_->resize(static_cast<std::size_t>(a_.rows * width));
+    const std::int64_t grain =
+        std::max<std::int64_t>(1, kElementsPerPiece / std::max<std::int64_t>(1, a_.cols));
+    parallel_for(a_.rows, grain, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<T> gathered(static_cast<std::size_t>(a_.col_stride == 1 ? 0 : a_.cols));
+      std::vector<U> codes(static_cast<std::size_t>(noisy() ? a_.cols : 0));
+      for (std::int64_t i = begin; i < end; ++i) {
+        const T* row = a_.data + i * a_.row_stride;
+        if (a_.col_stride != 1) {
+          for (std::int64_t j = 0; j < a_.cols; ++j) {
+            gathered[static_cast<std::size_t>(j)] = a_(i, j);
+          }
+          row = gathered.data();
+        }
+        U* const target = inputs_->data() + i * width;
+        encode_row(row, i, noisy() ? codes.data() : target);
+        if (noisy()) spread(codes.data(), target);
       }
-    }
-    return clipped;
+    });
+    return {inputs_->data(), a_.rows, width, width, 1};
   }
 
-  std::int64_t run_tile(std::int64_t t) {
-    const auto tile = static_cast<std::size_t>(t);
-    const std::int64_t begin = pass_.inputs.begin(t);
-    const std::int64_t length = pass_.inputs.length(t);
-    const Matrix<U>& codes = work_.codes;
-    gemm<U>(codes.view().block(0, begin, a_.rows, length), tiles_.weights[tile], work_.sums.view());
-    if (!pass_.white.empty()) {
-      const Matrix<U>& squares = work_.squares;
-      gemm<U>(squares.view().block(0, begin, a_.rows, length), tiles_.variances[tile],
-              work_.variances.view());
+  void encode_row(const T* row, std::int64_t i, U* codes) {
+    const Config& config = *pass_.config;
+    if (!pass_.scaled_inputs()) {
+      std::transform(row, row + a_.cols, codes, [](T x) { return static_cast<U>(x); });
+      return;
     }
-    const auto width = static_cast<std::size_t>(pass_.outputs);
-    std::int64_t clipped = 0;
-    for (std::int64_t i = 0; i < a_.rows; ++i) {
-      draw_noise(tile, i);
-      const std::span<const U> sums(work_.sums.data() + i * pass_.outputs, width);
-      const std::span<double> totals(work_.totals.data() + i * pass_.outputs, width);
-      clipped += pass_.tiles[tile].convert(sums, std::span<const double>(work_.noise), totals);
+    double& full_scale = scales_[static_cast<std::size_t>(i)];
+    const double largest = full_scale;
+    if (config.input_range == InputRange::fixed) full_scale = config.input_max;
+    if (config.dac.bits > 0) {
+      if (largest > full_scale) inputs_clipped_ += count_beyond(row, a_.cols, full_scale);
+      analog::encode(config.dac, row, a_.cols, full_scale, codes);
+      return;
     }
-    return clipped;
+    std::transform(row, row + a_.cols, codes, [full_scale](T x) {
+      return full_scale == 0 ? U{0} : static_cast<U>(static_cast<double>(x) / full_scale);
+    });
   }
 
-  void draw_noise(std::size_t tile, std::int64_t row) {
-    if (pass_.white.empty()) return;
-    pass_.white[tile].normals(work_.normals, pass_.draw.row_offset + first_row_ + row, 0,
-                              pass_.draw.call);
-    for (std::int64_t j = 0; j < pass_.outputs; ++j) {
-      const auto col = static_cast<std::size_t>(j);
-      work_.noise[col] = std::sqrt(static_cast<double>(work_.variances(row, j))) *
-                         static_cast<double>(work_.normals[col]);
+  /// Codes of a row to their places between the squares of the inputs (in units of full scale).
+  void spread(const U* codes, U* target) const {
+    const U unit = static_cast<U>(1.0 / pass_.config->dac.full_code());
+    for (std::int64_t t = 0; t < pass_.inputs.tiles; ++t) {
+      const U* const tile = codes + pass_.inputs.begin(t);
+      const std::int64_t length = pass_.inputs.length(t);
+      target = std::copy_n(tile, length, target);
+      target = std::transform(tile, tile + length, target, [unit](U code) {
+        const U x = code * unit;
+        return x * x;
+      });
+    }
+  }
+
+  /// Sums of one tile, or the variances of their noise.
+  void read(const SumStrip<U>& strip) {
+    thread_local StripBuffers<U> buffers;
+    const std::int64_t per_tile = noisy() ? 2 : 1;
+    const auto tile = static_cast<std::size_t>(strip.segment / per_tile);
+    if (strip.segment == 0) std::fill_n(buffers.totals, kStripRows * kStripCols, 0.0);
+    MatrixView<const U> sums = strip.sums;
+    analog::SumReadout readout = pass_.tiles[tile].readout(strip.col);
+    if (noisy()) {
+      if (strip.segment % 2 == 0) {
+        for (std::int64_t i = 0; i < sums.rows; ++i) {
+          std::copy_n(&sums(i, 0), sums.cols, buffers.sums + i * kStripCols);
+        }
+        return;
+      }
+      draw_noise(strip, tile, buffers);
+      readout.noise = buffers.noise;
+      sums = {buffers.sums, sums.rows, sums.cols, kStripCols, 1};
+    }
+    const std::int64_t clipped =
+        analog::read_sums<U>(pass_.tiles[tile].adc, readout, sums,
+                             {buffers.totals, sums.rows, sums.cols, kStripCols, 1});
+    if (clipped > 0) outputs_clipped_ += clipped;
+    if (tile + 1 == pass_.tiles.size()) leave(strip, buffers.totals);
+  }
+
+  void draw_noise(const SumStrip<U>& strip, std::size_t tile, StripBuffers<U>& buffers) const {
+    const auto width = static_cast<std::size_t>(strip.sums.cols);
+    for (std::int64_t i = 0; i < strip.sums.rows; ++i) {
+      pass_.white[tile].normals({buffers.normals, width}, pass_.draw.row_offset + strip.row + i,
+                                strip.col, pass_.draw.call);
+      double* const noise = buffers.noise + i * kStripCols;
+      for (std::size_t j = 0; j < width; ++j) {
+        const auto variance = static_cast<double>(strip.sums(i, static_cast<std::int64_t>(j)));
+        noise[j] = std::sqrt(variance) * static_cast<double>(buffers.normals[j]);
+      }
+    }
+  }
+
+  /// Totals of all tiles to C, in its units.
+  void leave(const SumStrip<U>& strip, const double* totals) {
+    const double* const scale = pass_.scale.data() + strip.col;
+    const auto width = static_cast<std::size_t>(strip.sums.cols);
+    for (std::int64_t i = 0; i < strip.sums.rows; ++i) {
+      const std::int64_t row = strip.row + i;
+      const std::span<const double> total(totals + i * kStripCols, width);
+      const double full_scale = scales_[static_cast<std::size_t>(row)];
+      T out[kStripCols];
+      const bool direct = c_.col_stride == 1;
+      analog::store(total, scale, full_scale, direct ? &c_(row, strip.col) : out);
+      if (direct) continue;
+      for (std::size_t j = 0; j < width; ++j) {
+        c_(row, strip.col + static_cast<std::int64_t>(j)) = out[j];
+      }
     }
   }
 
@@ -152,8 +179,10 @@ class Block {
   const PackedTiles<U>& tiles_;
   MatrixView<const T> a_;
   MatrixView<T> c_;
-  std::int64_t first_row_;
-  Workspace<U> work_;
+  std::vector<U>* inputs_;
+  std::vector<double>& scales_;  // full scale of each input vector
+  std::atomic<std::int64_t> inputs_clipped_{0};
+  std::atomic<std::int64_t> outputs_clipped_{0};
 };
 
 /// True when the tile's sums are the result itself: one tile, no converter, no noise, no scale.
@@ -165,57 +194,30 @@ bool is_plain_product(const Pass& pass) {
 
 }  // namespace
 
-template <class U>
-std::int64_t TileOutput::convert(std::span<const U> sums, std::span<const double> noise,
-                                 std::span<double> total) const {
-  std::int64_t clipped = 0;
-  const double per_sum = adc.present() ? lsb_per_sum : array_per_sum;
-  const double per_noise = 1.0 / adc.lsb();  // adc.lsb() is 1 without a converter
-  for (std::size_t j = 0; j < sums.size(); ++j) {
-    double z = static_cast<double>(sums[j]) * per_sum;
-    if (!noise.empty()) z += noise[j] * per_noise;
-    if (!gain.empty()) z *= 1.0 + static_cast<double>(gain[j]);
-    if (!offset.empty()) z += static_cast<double>(offset[j]);
-    if (adc.present()) {
-      clipped += adc.clips(z) ? 1 : 0;
-      z = adc.convert(z) * adc.lsb();
-    }
-    total[j] += z;
-  }
-  return clipped;
-}
-
 template <class T, class U>
 Saturation multiply(const Pass& pass, const PackedTiles<U>& tiles, MatrixView<const T> a,
-                    MatrixView<T> c) {
+                    MatrixView<T> c, Workspace& workspace) {
   if constexpr (std::is_same_v<T, U>) {
     if (is_plain_product(pass)) {
-      gemm<U>(a, tiles.weights[0], c);
+      gemm<U>(a, tiles.segments[0], c);
       return {};
     }
   }
-  std::atomic<std::int64_t> inputs_clipped{0};
-  std::atomic<std::int64_t> outputs_clipped{0};
-  parallel_for(a.rows, block_rows(a.rows, pass.outputs), [&](std::int64_t begin, std::int64_t end) {
-    Block<T, U> block(pass, tiles, a.block(begin, 0, end - begin, a.cols),
-                      c.block(begin, 0, end - begin, c.cols), begin);
-    const Saturation seen = block.run();
-    inputs_clipped += seen.inputs_clipped;
-    outputs_clipped += seen.outputs_clipped;
-  });
-  return {inputs_clipped, pass.config->dac.bits > 0 ? a.rows * a.cols : 0, outputs_clipped,
-          pass.config->adc_bits > 0 ? a.rows * pass.outputs * pass.inputs.tiles : 0};
+  if (tiles.segments.empty()) {  // no inputs: empty sums
+    for (std::int64_t i = 0; i < c.rows; ++i) {
+      for (std::int64_t j = 0; j < c.cols; ++j) c(i, j) = 0;
+    }
+    return {};
+  }
+  return Product<T, U>(pass, tiles, a, c, workspace).run();
 }
 
-template std::int64_t TileOutput::convert<float>(std::span<const float>, std::span<const double>,
-                                                 std::span<double>) const;
-template std::int64_t TileOutput::convert<double>(std::span<const double>, std::span<const double>,
-                                                  std::span<double>) const;
 template Saturation multiply<float, float>(const Pass&, const PackedTiles<float>&,
-                                           MatrixView<const float>, MatrixView<float>);
+                                           MatrixView<const float>, MatrixView<float>, Workspace&);
 template Saturation multiply<float, double>(const Pass&, const PackedTiles<double>&,
-                                            MatrixView<const float>, MatrixView<float>);
+                                            MatrixView<const float>, MatrixView<float>, Workspace&);
 template Saturation multiply<double, double>(const Pass&, const PackedTiles<double>&,
-                                             MatrixView<const double>, MatrixView<double>);
+                                             MatrixView<const double>, MatrixView<double>,
+                                             Workspace&);
 
 }  // namespace jb::crossbar

@@ -9,17 +9,18 @@
 #include <span>
 #include <vector>
 
+#include "backends/analog/rows.h"
 #include "backends/core/gemm.h"
 #include "backends/core/random.h"
 #include "backends/crossbar/config.h"
 
 namespace jb::crossbar {
 
-/// Effective weights of one direction, packed tile by tile along the driven side.
+/// Effective weights of one direction, packed tile by tile along the driven side. With per-product
+/// noise each tile's weights are followed by the variances of that noise.
 template <class U>
 struct PackedTiles {
-  std::vector<PackedMatrix<U>> weights;
-  std::vector<PackedMatrix<U>> variances;  ///< of per-product noise; empty without
+  std::vector<PackedMatrix<U>> segments;
 };
 
 /// What stands behind the outputs of one tile row.
@@ -30,11 +31,11 @@ struct TileOutput {
   std::span<const float> gain;    ///< static gain error per output; empty: none
   std::span<const float> offset;  ///< static offset per output in steps; empty: none
 
-  /// Digitises a row of sums (in codes) with noise (array units; empty: none), adds the results in
-  /// array units to `total`, and returns how many samples lay beyond the range.
-  template <class U>
-  std::int64_t convert(std::span<const U> sums, std::span<const double> noise,
-                       std::span<double> total) const;
+  /// Readout of the outputs from `first` on, without noise.
+  [[nodiscard]] analog::SumReadout readout(std::int64_t first) const noexcept {
+    return {array_per_sum, lsb_per_sum, nullptr, gain.empty() ? nullptr : gain.data() + first,
+            offset.empty() ? nullptr : offset.data() + first};
+  }
 };
 
 /// Everything that one execute computes with.
@@ -61,10 +62,18 @@ struct Saturation {
   std::int64_t outputs = 0;
 };
 
-/// C = A B through the tiles. T: host type of A and C; U: type of the sums. Any strides; the same
-/// bytes for any thread count and any cut of A into row blocks.
+/// What a plan keeps between executes, so that pages are not fetched anew each time.
+struct Workspace {
+  std::vector<float> inputs_f32;
+  std::vector<double> inputs_f64;
+  std::vector<double> full_scales;  ///< of each input vector
+};
+
+/// C = A B through the tiles; on entry the workspace's full scales are the largest magnitudes in
+/// the rows of A. T: host type of A and C; U: type of the sums. Any strides; the same bytes for any
+/// thread count and any cut of A into row blocks.
 template <class T, class U>
 Saturation multiply(const Pass& pass, const PackedTiles<U>& tiles, MatrixView<const T> a,
-                    MatrixView<T> c);
+                    MatrixView<T> c, Workspace& workspace);
 
 }  // namespace jb::crossbar
