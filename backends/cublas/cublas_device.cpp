@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "backends/cublas/cublas_network.h"
 #include "backends/cublas/cublas_plan.h"
 #include "backends/cublas/gpu_model.h"
+#include "backends/cublas/gpu_network.h"
 #include "backends/plan_checks.h"
 
 namespace jb::cublas {
@@ -54,8 +54,7 @@ class CublasDevice final : public Device {
 
   std::unique_ptr<Executable> compile(const GraphView& graph,
                                       const CompileOptions& options) override {
-    if (!stays_on_gpu(graph)) return Device::compile(graph, options);
-    return make_network(model_, gpu_, graph);
+    return make_network(*this, model_, gpu_, graph, options);
   }
 
   void set_epoch(const Epoch& epoch) override { epoch_ = epoch; }

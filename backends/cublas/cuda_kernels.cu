@@ -217,6 +217,18 @@ __global__ void lower(Windows w, std::int64_t channels, std::int64_t first_chann
   }
 }
 
+__global__ void reorder(Order order, std::int64_t count, const float* x, float* out) {
+  for (std::int64_t i = first_index(); i < count; i += index_step()) {
+    std::int64_t rest = i;
+    std::int64_t at = 0;
+    for (int d = order.rank - 1; d >= 0; --d) {
+      at += rest % order.dims[d] * order.strides[d];
+      rest /= order.dims[d];
+    }
+    out[i] = x[at];
+  }
+}
+
 }  // namespace
 
 cudaError_t convert(cudaStream_t stream, const float* x, void* out, Float16 type,
@@ -335,6 +347,12 @@ cudaError_t im2col(cudaStream_t stream, const Windows& windows, std::int64_t cha
   const std::int64_t rows = windows.planes / channels * windows.out_h * windows.out_w;
   lower<<<blocks_for(rows * depth, kThreads), kThreads, 0, stream>>>(windows, channels,
                                                                      first_channel, depth, x, out);
+  return cudaGetLastError();
+}
+
+cudaError_t permute(cudaStream_t stream, const Order& order, std::int64_t count, const float* x,
+                    float* out) {
+  reorder<<<blocks_for(count, kThreads), kThreads, 0, stream>>>(order, count, x, out);
   return cudaGetLastError();
 }
 

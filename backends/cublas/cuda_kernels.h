@@ -28,6 +28,13 @@ struct Windows {
   std::int64_t out_w = 1;
 };
 
+/// A dense tensor in another order of its dimensions (Permutation of gpu_api.h).
+struct Order {
+  int rank = 0;
+  std::int64_t dims[8] = {};
+  std::int64_t strides[8] = {};
+};
+
 cudaError_t convert(cudaStream_t stream, const float* x, void* out, Float16 type,
                     std::int64_t count);
 cudaError_t quantise_rows(cudaStream_t stream, const float* x, std::int64_t rows, std::int64_t cols,
@@ -54,5 +61,7 @@ cudaError_t pool(cudaStream_t stream, bool average, const Windows& windows, cons
 cudaError_t im2col(cudaStream_t stream, const Windows& windows, std::int64_t channels,
                    std::int64_t first_channel, std::int64_t group_channels, const float* x,
                    float* out);
+cudaError_t permute(cudaStream_t stream, const Order& order, std::int64_t count, const float* x,
+                    float* out);
 
 }  // namespace jb::cublas::kernels

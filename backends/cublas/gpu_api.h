@@ -7,6 +7,7 @@
 // rows in elements. Device pointers come from allocate() and are never read by the host. Every
 // failure is a jb::Error (ErrorCode::internal) that names the call and its code.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -79,6 +80,21 @@ struct PoolShape {
   }
 };
 
+/// How a dense tensor is read in another order of its dimensions: dimension d of the result has
+/// `dims[d]` elements that lie `strides[d]` elements apart in the source; 0 repeats one.
+struct Permutation {
+  static constexpr int kMaxRank = 8;
+  int rank = 0;
+  std::array<std::int64_t, kMaxRank> dims{};
+  std::array<std::int64_t, kMaxRank> strides{};
+
+  [[nodiscard]] std::int64_t elements() const noexcept {
+    std::int64_t count = 1;
+    for (int d = 0; d < rank; ++d) count *= dims[static_cast<std::size_t>(d)];
+    return count;
+  }
+};
+
 class Gpu {
  public:
   virtual ~Gpu() = default;
@@ -126,6 +142,8 @@ class Gpu {
   virtual void pool(Pooling op, const PoolShape& shape, const float* x, float* out) = 0;
   /// The lowered A of one group (ConvLowering of backends/core/conv.h), contiguous.
   virtual void im2col(const ConvShape& shape, std::int64_t group, const float* x, float* out) = 0;
+  /// out, contiguous, takes the elements of x in the order of `order`. out is not x.
+  virtual void permute(const Permutation& order, const float* x, float* out) = 0;
 
   /// The GPU's own clock: marks a moment in the stream; a second mark ends the interval.
   virtual void start_clock() = 0;

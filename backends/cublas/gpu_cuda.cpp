@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "backends/cublas/cublaslt_gemm.h"
@@ -212,6 +213,14 @@ class CudaGpu final : public Gpu {
     check(kernels::im2col(stream_, windows, shape.in_channels, group * group_channels,
                           group_channels, x, out),
           "kernel im2col");
+  }
+  void permute(const Permutation& order, const float* x, float* out) override {
+    use();
+    kernels::Order plain;
+    plain.rank = order.rank;
+    std::copy(order.dims.begin(), order.dims.end(), std::begin(plain.dims));
+    std::copy(order.strides.begin(), order.strides.end(), std::begin(plain.strides));
+    check(kernels::permute(stream_, plain, order.elements(), x, out), "kernel permute");
   }
 
   void start_clock() override {

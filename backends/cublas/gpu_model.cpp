@@ -257,9 +257,13 @@ Activity GpuModel::load(const GemmShape& shape) const {
 Activity GpuModel::update(std::int64_t k, std::int64_t n) const { return load({1, n, k}); }
 
 Activity GpuModel::convert(double elements) const {
+  if (precision_ == ElementType::f32 || precision_ == ElementType::tf32) return {};
+  return pass(elements * (kSumBytes + geometry_.bytes_in));
+}
+
+Activity GpuModel::pass(double bytes) const {
   Activity activity;
-  if (precision_ == ElementType::f32 || precision_ == ElementType::tf32) return activity;
-  add_pass(elements * (kSumBytes + geometry_.bytes_in), activity);
+  add_pass(bytes, activity);
   finish(0, activity);
   return activity;
 }

@@ -43,6 +43,10 @@ class GpuModel {
   /// and tf32.
   [[nodiscard]] Activity convert(double elements) const;
 
+  /// Counts of a pass that reads and writes `bytes` in all: HBM and, where they fit, the last-level
+  /// cache between.
+  [[nodiscard]] Activity pass(double bytes) const;
+
   /// "no" with the reason when the GPU has no such arithmetic, the product does not fit in its
   /// memory, or sums over k leave 32 bits.
   [[nodiscard]] Support supports(const GemmShape& shape) const;

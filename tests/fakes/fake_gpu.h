@@ -218,6 +218,17 @@ class FakeGpu final : public cublas::Gpu {
     floats(out, lowering.rows() * lowering.cols());
     lowering.gather(0, {out, lowering.rows(), lowering.cols(), lowering.cols(), 1});
   }
+  void permute(const cublas::Permutation& order, const float* x, float* out) override {
+    kernel("permute");
+    std::int64_t last = 0;  // the furthest element that is read
+    for (int d = 0; d < order.rank; ++d) {
+      const auto i = static_cast<std::size_t>(d);
+      last += (order.dims[i] - 1) * order.strides[i];
+    }
+    floats(x, last + 1);
+    floats(out, order.elements());
+    fake::permute(order, x, out);
+  }
 
   void start_clock() override {
     call("start_clock");

@@ -2,6 +2,7 @@
 // Arithmetic of the fake GPU (fake_gpu.h), written plainly, in float64 where sums are formed.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -185,6 +186,23 @@ inline void pool(cublas::Pooling op, const cublas::PoolShape& s, const float* x,
         }
         *out++ = static_cast<float>(op == cublas::Pooling::max ? largest : sum / count);
       }
+    }
+  }
+}
+
+/// Counts through the result's coordinates like an odometer.
+inline void permute(const cublas::Permutation& order, const float* x, float* out) {
+  std::array<std::int64_t, cublas::Permutation::kMaxRank> at{};
+  std::int64_t from = 0;
+  const std::int64_t count = order.elements();
+  for (std::int64_t i = 0; i < count; ++i) {
+    out[i] = x[from];
+    for (int d = order.rank - 1; d >= 0; --d) {
+      const auto k = static_cast<std::size_t>(d);
+      from += order.strides[k];
+      if (++at[k] < order.dims[k]) break;
+      from -= order.strides[k] * order.dims[k];
+      at[k] = 0;
     }
   }
 }
