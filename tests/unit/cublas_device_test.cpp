@@ -225,6 +225,18 @@ TEST_F(CublasDevice, PoolingAndLoweringAgreeWithTheFake) {
   }
 }
 
+TEST_F(CublasDevice, ReordersAsTheHostDoes) {
+  const Floats x = random_floats(2 * 3 * 5 * 7, 9);
+  cublas::Permutation order;  // (2, 3, 5, 7) read as (5, 2, 7, 3)
+  order.rank = 4;
+  order.dims = {5, 2, 7, 3};
+  order.strides = {7, 105, 1, 35};
+  compare(
+      "permute", x, x, x.size(),
+      [&](Gpu& gpu, const float* a, const float*, float* out) { gpu.permute(order, a, out); }, 0,
+      1);
+}
+
 TEST_F(CublasDevice, ProductsInEveryPrecisionAndDirection) {
   for (const ElementType precision : test::cublas_precisions()) {
     if (!has(precision)) continue;
