@@ -40,6 +40,12 @@ class CublasNetworkTest : public ::testing::Test {
                                                     std::int64_t batch = 8) const {
     return machine.device->compile(graph(batch), {});
   }
+  // A plan per layer, bias and activation on the host.
+  [[nodiscard]] std::unique_ptr<host::HostExecutable> through_plans(const FakeMachine& machine) const {
+    return std::make_unique<host::HostExecutable>(
+        host::one_machine(*machine.device, ElementType::f32, graph(), DynamicPolicy::backend),
+        graph(), CompileOptions{});
+  }
   // The network in float64.
   [[nodiscard]] Matrix<double> reference(const Matrix<float>& x) const {
     Matrix<double> out(x.rows(), 10);
@@ -170,7 +176,8 @@ TEST_F(CublasNetworkTest, CountsAreThoseOfTheEstimateAndOfTheHostDefaultWithoutC
     EXPECT_LE(row.layer, 3U);
   }
   // f32 needs no conversion, so counting node by node on the host finds the same.
-  const host::HostExecutable host(*machine.device, graph(), {});
+  const auto by_plans = through_plans(machine);
+  const host::HostExecutable& host = *by_plans;
   EXPECT_DOUBLE_EQ(ledger.total_J(), price(host.estimate(graph()), host.prices()).total_J());
   EXPECT_EQ(price(network->setup(), network->prices()).total_J(),
             price(host.setup(), host.prices()).total_J());
@@ -183,8 +190,7 @@ TEST_F(CublasNetworkTest, StayingOnTheGpuChangesNoBit) {
   Matrix<float> on_gpu(8, 10);
   Matrix<float> by_host(8, 10);
   run_rows(*compile(machine), x.view(), on_gpu.view(), {});
-  host::HostExecutable on_host(*machine.device, graph(), {});
-  run_rows(on_host, x.view(), by_host.view(), {});
+  run_rows(*through_plans(machine), x.view(), by_host.view(), {});
   for (std::int64_t i = 0; i < on_gpu.size(); ++i) {
     ASSERT_EQ(on_gpu.data()[i], by_host.data()[i]);
   }
