@@ -26,7 +26,7 @@ if(NOT JOULEBENCH_HAVE_CUDA)
 endif()
 if(NOT JOULEBENCH_HAVE_ONNX)
   list(FILTER joulebench_headers EXCLUDE REGEX
-       "^models/onnx/(external_data|messages|node_import|operators|tensor_proto)\\.h$")
+       "^models/onnx/(attribute_writer|external_data|messages|node_import|operators|tensor_proto)\\.h$")
 endif()
 foreach(header IN LISTS joulebench_headers)
   get_filename_component(folder ${header} DIRECTORY)

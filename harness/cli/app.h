@@ -29,6 +29,8 @@ void add_list_verb(CLI::App& app, VerbAction& action);
 void add_run_verb(CLI::App& app, VerbAction& action, const std::vector<std::string>& command);
 void add_estimate_verb(CLI::App& app, VerbAction& action, const std::vector<std::string>& command);
 void add_multiply_verb(CLI::App& app, VerbAction& action);
+void add_infer_verb(CLI::App& app, VerbAction& action);
+void add_conformance_verb(CLI::App& app, VerbAction& action);
 void add_explain_verb(CLI::App& app, VerbAction& action);
 void add_compare_verb(CLI::App& app, VerbAction& action);
 void add_validate_verb(CLI::App& app, VerbAction& action);

@@ -290,6 +290,15 @@ void check_device_belongs(const PointSpec& point) {
              point.backend, join(preset_names(point.backend)));
 }
 
+PointSpec one_machine_point(const PointFlags& flags) {
+  PointSpec point = one_point(flags);
+  if (!flags.has("backend") && flags.has("device")) {
+    point.backend = backend_of_device(point.device);
+  }
+  check_device_belongs(point);
+  return point;
+}
+
 std::vector<PointSpec> make_points(const PointFlags& flags,
                                    const std::vector<PointSpec>& suite_points) {
   const std::vector<Axis> axes = axes_of(flags);

@@ -99,11 +99,7 @@ results::Record multiply_as(const PointSpec& point, const NpyMatrix& a, const Np
 
 int multiply(const MultiplyFlags& flags) {
   check_choice("--color", flags.color, {"auto", "always", "never"});
-  PointSpec point = one_point(flags.points);
-  if (!flags.points.has("backend") && flags.points.has("device")) {
-    point.backend = backend_of_device(point.device);
-  }
-  check_device_belongs(point);
+  PointSpec point = one_machine_point(flags.points);
   check_output(flags.output);
   const NpyMatrix a = read_finite(flags.a);
   const NpyMatrix b = read_finite(flags.b);

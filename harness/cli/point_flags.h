@@ -37,6 +37,10 @@ void add_point_flags(CLI::App& verb, PointFlags& flags, FlagUse use);
 /// One point from flags, without axes: for multiply. Its workload is left as it is by default.
 PointSpec one_point(const PointFlags& flags);
 
+/// The same with the backend that the device belongs to, for verbs with one machine. Usage error when
+/// backend and device do not go together.
+PointSpec one_machine_point(const PointFlags& flags);
+
 /// All points that flags and axes ask for.
 ///   without `suite_points`: a workload flag (--gemm, --conv, --shape, --network) is required
 ///   with them: each is a point to be overridden; --backend keeps those on these backends, --device

@@ -1,0 +1,35 @@
+#pragma once
+// A model run once on one opened machine: what `infer` and `conformance` share.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "backends/backend.h"
+#include "harness/point.h"
+
+namespace jb::harness {
+
+struct Inference {
+  std::vector<Tensor> outputs;           ///< in the order of the model's
+  std::vector<std::string> names;        ///< of the outputs
+  std::vector<std::string> ran_on_host;  ///< linear nodes that another than the machine computed
+};
+
+class InferenceMachine {
+ public:
+  /// Reads the point's device. Usage error for what makes no sense; ErrorCode::not_available when
+  /// the backend cannot run here.
+  explicit InferenceMachine(const PointSpec& point);
+
+  /// Loads the model for these inputs and runs it. Usage error for a model or inputs that make no
+  /// sense; Unsupported for what is not covered or what the machine does not multiply.
+  Inference run(const std::filesystem::path& model, const std::vector<Tensor>& inputs);
+
+ private:
+  PointSpec point_;
+  const Backend& backend_;
+  DeviceSpec spec_;
+};
+
+}  // namespace jb::harness
