@@ -22,6 +22,7 @@ namespace {
 
 constexpr int kNewestIr = 10;
 constexpr int kNewestOpset = 20;
+constexpr std::int64_t kMostShapeElements = 256;  // more are data, not sizes
 
 /// Inputs of operators whose elements decide sizes: [first, last].
 struct ShapeOperand {
@@ -152,15 +153,30 @@ class GraphImport {
     model_.initializers.clear();
   }
 
+  /// Values whose elements decide sizes, and those that they are computed from. The sizes that Shape
+  /// and Size read are known without elements.
   [[nodiscard]] std::set<std::string> shape_operands() const {
-    std::set<std::string> names;
+    std::map<std::string, const ::onnx::NodeProto*> producers;
+    std::vector<std::string> open;
     for (const NodeMessage& node : model_.nodes) {
+      for (const std::string& output : node.proto.output()) producers[output] = &node.proto;
       for (const ShapeOperand& operand : kShapeOperands) {
         if (node.proto.op_type() != operand.op) continue;
         for (int i = operand.first; i <= std::min(operand.last, node.proto.input_size() - 1); ++i) {
-          names.insert(node.proto.input(i));
+          open.push_back(node.proto.input(i));
         }
       }
+    }
+    std::set<std::string> names;
+    while (!open.empty()) {
+      const std::string name = open.back();
+      open.pop_back();
+      if (!names.insert(name).second) continue;
+      const auto producer = producers.find(name);
+      if (producer == producers.end()) continue;
+      const ::onnx::NodeProto& node = *producer->second;
+      if (node.op_type() == "Shape" || node.op_type() == "Size") continue;
+      open.insert(open.end(), node.input().begin(), node.input().end());
     }
     return names;
   }
@@ -186,7 +202,8 @@ class GraphImport {
       }
       const int value = graph_.add_input(info.name(), elements, dims);
       define(info.name(), value, what);
-      if (given != nullptr && shapes.count(info.name()) != 0) {
+      if (given != nullptr && given->size() <= kMostShapeElements &&
+          shapes.count(info.name()) != 0) {
         ValueView& view = graph_.values()[static_cast<std::size_t>(value)];
         view.is_constant = true;
         view.constant = Constant(*given);

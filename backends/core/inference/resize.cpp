@@ -84,7 +84,10 @@ double source_position(const std::string& mode, const ResizeAxis& axis, double x
   const auto input = static_cast<double>(axis.input);
   const auto output = static_cast<double>(axis.output);
   if (mode == "asymmetric") return x / axis.scale;
-  if (mode == "align_corners") return output > 1 ? x * (input - 1) / (output - 1) : 0;
+  if (mode == "align_corners") {
+    const double length = input * axis.scale;  // not rounded: the operator's definition
+    return length > 1 ? x * (input - 1) / (length - 1) : 0;
+  }
   if (mode == "pytorch_half_pixel") return output > 1 ? (x + 0.5) / axis.scale - 0.5 : 0;
   if (mode == "tf_half_pixel_for_nn") return (x + 0.5) / axis.scale;
   if (mode == "tf_crop_and_resize") {
