@@ -4,12 +4,11 @@
 
 #include "backends/energy/bounds.h"
 #include "harness/point_context.h"
-#include "harness/workload_cache.h"
 
 namespace jb::harness {
 namespace {
 
-/// What the three ops give to the common end.
+/// What products and convolutions give to the common end.
 struct Estimated {
   Counts counts;
   Pricing pricing;
@@ -74,56 +73,6 @@ Outcome estimate_conv(const PointContext& context, const Device& device,
   const double all = conv_compulsory_bytes(shape, bytes, false);
   return estimate_product(context, device, shape.gemm(), static_cast<double>(shape.groups), all,
                           all - conv_compulsory_bytes(shape, bytes, true), statistics);
-}
-
-/// Counts of a network come from its compiled form, which a device that describes another computer
-/// does not give.
-std::unique_ptr<Executable> compile_for_estimate(const PointContext& context, Device& device,
-                                                 const GraphView& graph) {
-  try {
-    return make_executable(device, graph, CompileOptions{context.precision});
-  } catch (const CannotRun&) {
-    throw CannotRun{results::Status::unsupported,
-                    fmt::format("device '{}' cannot be given a network here; estimate its layers "
-                                "one by one with --gemm",
-                                context.spec.name())};
-  }
-}
-
-Outcome estimate_network(const PointContext& context, Device& device) {
-  const PointSpec& point = context.point;
-  WorkloadCache own;
-  WorkloadCache& cache = context.options.workloads ? *context.options.workloads : own;
-  const auto data = cache.dataset(point.dataset, point.data_dir);
-  const models::Mlp network = models::build_mlp(point.network, point.seed);
-  check_widths(network, *data);
-  const models::Graph unbound = network.graph();
-  const GraphView graph = unbound.bind(point.batch);
-  if (const Support support = supports_graph(context, device, graph); !support) {
-    return Outcome::stopped(results::Status::unsupported, support.reason);
-  }
-  const auto executable = compile_for_estimate(context, device, graph);
-  const std::int64_t samples = data->test.images.rows();
-  const std::int64_t rest = samples % point.batch;
-  Estimated estimated;
-  if (samples >= point.batch) {
-    estimated.counts.execution =
-        executable->estimate(graph).scaled(static_cast<double>(samples / point.batch));
-  }
-  if (rest > 0) estimated.counts.execution += executable->estimate(unbound.bind(rest));
-  estimated.counts.setup = executable->setup();
-  estimated.macs = graph.macs() * static_cast<double>(samples) / static_cast<double>(point.batch);
-  estimated.pricing = base_pricing(context, executable->prices());
-  estimated.pricing.layer_names = &executable->layer_names();
-  estimated.compulsory_bytes = network_compulsory_bytes(graph, samples, link_bytes(context));
-  estimated.pricing.compulsory_bytes = estimated.compulsory_bytes;
-  Outcome outcome;
-  outcome.implementation = executable->implementation();
-  outcome.measurement["samples"] = samples;
-  outcome.verification["dataset"] = data->name;
-  outcome.verification["data_hash"] = data->content_hash;
-  finish(outcome, context, device, estimated);
-  return outcome;
 }
 
 OperandMoments moments_from(const Json& json, const std::string& where) {

@@ -52,6 +52,24 @@ void derive_movement_share(Outcome& mean) {
   if (quantity.ci_high) quantity.ci_high = std::max(*quantity.ci_high, quantity.value);
 }
 
+constexpr std::size_t kMostInstances = 256;  // whose accuracies fit into a record
+
+/// What each instance reached, and all their predictions one after the other; McNemar's test stays
+/// that of the first.
+void add_instance_accuracies(Outcome& mean, const std::vector<Outcome>& outcomes) {
+  Json accuracies = Json::array();
+  mean.predictions.clear();
+  for (const Outcome& outcome : outcomes) {
+    mean.predictions += outcome.predictions;
+    const auto accuracy = outcome.quantities.find("accuracy_top1_frac");
+    if (accuracy == outcome.quantities.end() || accuracies.size() == kMostInstances) continue;
+    accuracies.push_back(accuracy->second.value);
+  }
+  if (accuracies.empty()) return;
+  mean.verification["accuracy_top1_by_instance"] = std::move(accuracies);
+  if (mean.verification.contains("mcnemar")) mean.verification["mcnemar"]["instance"] = 0;
+}
+
 }  // namespace
 
 Outcome average(const std::vector<Outcome>& outcomes) {
@@ -94,6 +112,7 @@ Outcome average(const std::vector<Outcome>& outcomes) {
   for (const Outcome& outcome : outcomes) mean.work.executed_macs += outcome.work.executed_macs;
   mean.work.executed_macs /= static_cast<double>(outcomes.size());
   mean.verification["instances"] = outcomes.size();
+  add_instance_accuracies(mean, outcomes);
   return mean;
 }
 

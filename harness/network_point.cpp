@@ -1,176 +1,195 @@
-// A trained network over a whole test set on one device.
+// A network over a test set, or over drawn inputs, on one device.
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <memory>
 
+#include "harness/layer_table.h"
+#include "harness/network_accuracy.h"
 #include "harness/point_context.h"
-#include "harness/workload_cache.h"
 
 namespace jb::harness {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The whole test set, batch after batch; the noise of a sample does not depend on the batches.
-Execution run_test_set(Executable& executable, MatrixView<const float> images, std::int64_t batch,
-                       MatrixView<float> logits) {
+/// One execution this long is a repetition by itself: six would take minutes.
+constexpr double kLongRun_s = 20;
+
+/// All samples, run after run; the noise of a sample does not depend on how they are cut. Outputs
+/// are gathered unless `all` is null.
+Execution run_workload(Executable& executable, const NetworkWorkload& workload, Outputs* all) {
   Execution total;
-  for (std::int64_t row = 0; row < images.rows; row += batch) {
-    const std::int64_t rows = std::min(batch, images.rows - row);
-    const Execution part = run_rows(executable, images.block(row, 0, rows, images.cols),
-                                    logits.block(row, 0, rows, logits.cols), Draw{0, row});
+  for (std::int64_t run = 0; run < workload.runs(); ++run) {
+    std::vector<Tensor> outputs;
+    const Execution part =
+        executable.run(workload.inputs_of(run), outputs, Draw{0, run * workload.per_run}, nullptr);
     total.activity += part.activity;
     for (const std::string& lint : part.lints) {
       if (std::find(total.lints.begin(), total.lints.end(), lint) == total.lints.end()) {
         total.lints.push_back(lint);
       }
     }
+    if (all == nullptr) continue;
+    append_outputs(*all, outputs, workload.valid_of(run), workload.samples_of(run));
   }
   return total;
 }
 
-void add_share(Outcome& outcome, const std::string& name, std::int64_t successes,
-               std::int64_t trials, Provenance provenance, const std::string& source) {
-  results::Quantity quantity;
-  quantity.value = static_cast<double>(successes) / static_cast<double>(trials);
-  const Interval interval = wilson_interval(successes, trials);
-  quantity.ci_low = std::min(interval.low, quantity.value);
-  quantity.ci_high = std::max(interval.high, quantity.value);
-  quantity.interval_kind = "sampling";
-  quantity.n = trials;
-  quantity.provenance = provenance;
-  quantity.source = source;
-  outcome.quantities[name] = quantity;
-}
-
-/// Accuracies of the same samples by two classifiers differ by (gained - lost) / n; the interval is
-/// that of paired shares: variance (gained + lost - (gained - lost)^2 / n) / n^2 (Agresti,
-/// Categorical Data Analysis, 3rd ed., eq. 11.3).
-void add_accuracy_delta(Outcome& outcome, std::int64_t gained, std::int64_t lost,
-                        std::int64_t trials, Provenance provenance) {
-  const auto n = static_cast<double>(trials);
-  const auto difference = static_cast<double>(gained - lost);
-  const double variance =
-      (static_cast<double>(gained + lost) - difference * difference / n) / (n * n);
-  const double half = 1.959963984540054 * std::sqrt(std::max(0.0, variance));  // normal, 97.5 %
-  results::Quantity quantity;
-  quantity.value = difference / n;
-  quantity.ci_low = quantity.value - half;
-  quantity.ci_high = quantity.value + half;
-  quantity.interval_kind = "sampling";
-  quantity.n = trials;
-  quantity.provenance = provenance;
-  quantity.source = "top-1 accuracy minus that of the float network on the same images";
-  outcome.quantities["accuracy_delta_frac"] = quantity;
-}
-
-void add_accuracy(Outcome& outcome, const NetworkWorkload& workload, MatrixView<const float> logits,
-                  Provenance provenance) {
-  const std::vector<int> predicted = models::argmax_rows(logits);
-  const std::vector<std::uint8_t>& labels = workload.data->test.labels;
-  std::int64_t right = 0;
-  std::int64_t agreed = 0;
-  std::int64_t gained = 0;
-  std::int64_t lost = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const bool is_right = predicted[i] == static_cast<int>(labels[i]);
-    const bool float_right = workload.float_predicted[i] == static_cast<int>(labels[i]);
-    right += is_right ? 1 : 0;
-    agreed += predicted[i] == workload.float_predicted[i] ? 1 : 0;
-    gained += is_right && !float_right ? 1 : 0;
-    lost += !is_right && float_right ? 1 : 0;
-  }
-  const auto trials = static_cast<std::int64_t>(labels.size());
-  const std::string source = fmt::format("{} test images of {}", trials, workload.data->name);
-  add_share(outcome, "accuracy_top1_frac", right, trials, provenance, source);
-  add_share(outcome, "agreement_top1_frac", agreed, trials, provenance,
-            source + ", agreement with the float network");
-  add_accuracy_delta(outcome, gained, lost, trials, provenance);
-}
-
 Pricing pricing_of(const PointContext& context, const Executable& executable,
-                   const GraphView& graph, std::int64_t samples) {
+                   const NetworkWorkload& workload) {
   Pricing pricing;
   pricing.prices = &executable.prices();
   pricing.layer_names = &executable.layer_names();
   pricing.source = context.price_source();
   pricing.digital_arithmetic = context.backend.info().kind == "cmos";
-  pricing.compulsory_bytes = network_compulsory_bytes(graph, samples, link_bytes(context));
+  pricing.compulsory_bytes = network_compulsory_bytes(workload, link_bytes(context));
   pricing.temperature_C = context.point.temperature_C;
   return pricing;
 }
 
-void describe(Outcome& outcome, const PointContext& context, const NetworkWorkload& workload,
-              const Executable& executable) {
-  const models::Dataset& data = *workload.data;
-  outcome.implementation = executable.implementation();
-  outcome.measurement["stationary_operand"] = executable.resident() ? "resident" : "reloaded";
-  outcome.measurement["samples"] = data.test.images.rows();
-  outcome.measurement["reuse_rows_per_load"] = context.point.batch;
-  outcome.verification["dataset"] = data.name;
-  outcome.verification["data_hash"] = data.content_hash;
-  outcome.verification["trained_with_noise"] = false;
-  outcome.verification["float_accuracy_top1_frac"] = workload.float_accuracy;
+/// A machine whose layers run on real hardware has no modelled time of its own.
+bool has_modelled_time(const Executable& executable) {
+  const std::vector<std::string>& placements = executable.placements();
+  return std::all_of(placements.begin(), placements.end(), [](const std::string& id) {
+    return id == "digital" || find_backend(id).info().simulated;
+  });
 }
 
-std::shared_ptr<const NetworkWorkload> workload_of(const PointContext& context) {
-  const PointSpec& point = context.point;
-  WorkloadCache own;
-  WorkloadCache& cache = context.options.workloads ? *context.options.workloads : own;
-  return cache.network(point.network, point.dataset, point.data_dir, context.options.cache_dir);
+void add_times(Outcome& outcome, const PointContext& context, const Device& device,
+               Executable& executable, const NetworkWorkload& workload, double device_time_s,
+               double host_time_s) {
+  if (!context.measured()) {
+    if (has_modelled_time(executable)) {
+      add_modelled_time(outcome, device_time_s, device.peak_mac_per_s(), context.time_source());
+    } else {
+      outcome.lints.push_back({"no-device-time",
+                               "some layers run on real hardware beside modelled machines: there "
+                               "is no device time of the whole"});
+    }
+    return;
+  }
+  TimingOptions options = context.timing();
+  Timing timing;
+  if (host_time_s > kLongRun_s) {
+    timing.times_s = {host_time_s};
+    timing.iterations = 1;
+    timing.engine = "steady clock";
+    timing.clock = "one execution";
+  } else {
+    timing = time_repeatedly([&] { run_workload(executable, workload, nullptr); }, options);
+  }
+  add_measured_time(outcome, timing, options);
+}
+
+void add_workload_lints(Outcome& outcome, const NetworkWorkload& workload) {
+  const bool drawn_weights = workload.trained == nullptr && workload.source->onnx_hash.empty();
+  if (workload.data != nullptr && drawn_weights) {
+    outcome.lints.push_back(
+        {"untrained",
+         "untrained: the weights are drawn from a seed, so the accuracy is that "
+         "of chance; train the network and give it with --onnx"});
+  }
 }
 
 }  // namespace
 
-Outcome run_network(const PointContext& context, Device& device) {
-  const std::shared_ptr<const NetworkWorkload> workload = workload_of(context);
-  const GraphView graph = workload->network.graph().bind(context.point.batch);
-  if (const Support support = supports_graph(context, device, graph); !support) {
-    return Outcome::stopped(results::Status::unsupported, support.reason);
+void describe_network(Outcome& outcome, const PointContext& context,
+                      const NetworkWorkload& workload, const Executable& executable) {
+  outcome.implementation = executable.implementation();
+  outcome.work.macs = workload.macs();
+  outcome.measurement["samples"] = workload.samples;
+  outcome.measurement["reuse_rows_per_load"] = workload.per_run;
+  const std::int64_t padded =
+      workload.samples_of(workload.runs() - 1) - workload.valid_of(workload.runs() - 1);
+  if (padded > 0) outcome.measurement["padded_samples"] = padded;
+  if (workload.data != nullptr) {
+    outcome.verification["dataset"] = workload.data->name;
+    outcome.verification["data_hash"] = workload.data->content_hash;
   }
+  add_workload_lints(outcome, workload);
+  add_device_lints(outcome, context.spec, executable.prices());
+}
+
+Outcome run_network(const PointContext& context, Device& device) {
+  const auto cache = workloads_of(context);
   if (context.measured()) {
     if (const Support clock = timing_available(); !clock) {
       return Outcome::stopped(results::Status::unavailable, clock.reason);
     }
   }
-  const std::int64_t batch = context.point.batch;
-  const auto executable = make_executable(device, graph, CompileOptions{context.precision});
+  const auto unsolved = cache->unsolved(context.point);
+  const GraphView graph = unsolved->graph.bind(unsolved->per_run);
+  const CompileOptions options = compile_options(context, graph);
+  if (const Support support = device.supports_network(graph, options); !support) {
+    return Outcome::stopped(results::Status::unsupported, support.reason);
+  }
+  const auto workload = cache->network(context.point, context.options.cache_dir);
+  const auto executable = make_executable(device, workload->graph.bind(workload->per_run), options);
   Counts counts;
   counts.calibration = bring_to_age(context, device);
-  counts.setup = executable->setup();
-  const MatrixView<const float> images = workload->data->test.images.view();
-  Matrix<float> logits(images.rows, graph.value(graph.outputs.at(0)).dims.back());
+  Outputs outputs;
   const Clock::time_point start = Clock::now();
-  const Execution execution = run_test_set(*executable, images, batch, logits.view());
+  const Execution execution = run_workload(*executable, *workload, &outputs);
   const double host_time_s = std::chrono::duration<double>(Clock::now() - start).count();
+  counts.setup = executable->setup();
   counts.execution = execution.activity;
 
   Outcome outcome;
-  outcome.work.macs = graph.macs() * static_cast<double>(images.rows) / static_cast<double>(batch);
-  const Pricing pricing = pricing_of(context, *executable, graph, images.rows);
-  outcome.work.compulsory_bytes = pricing.compulsory_bytes;
+  add_network_quality(outcome, context, *workload, outputs);
+  describe_network(outcome, context, *workload, *executable);
+  outcome.measurement["stationary_operand"] = executable->resident() ? "resident" : "reloaded";
+  if (options.streamed) outcome.measurement["streamed"] = true;
   add_host_time(outcome, host_time_s);
-  Fidelity fidelity;
-  verify_elements(fidelity, workload->logits_f64.view(), std::as_const(logits).view());
-  add_fidelity(outcome, fidelity, std::nullopt, context.fidelity_provenance());
-  describe(outcome, context, *workload, *executable);
+  if (workload->data != nullptr) {
+    outcome.verification["trained_with_noise"] = false;
+    outcome.verification["float_accuracy_top1_frac"] = workload->float_accuracy;
+  }
   if (outcome.status == results::Status::failed) return outcome;
-  add_accuracy(outcome, *workload, std::as_const(logits).view(), context.fidelity_provenance());
-
+  const Pricing pricing = pricing_of(context, *executable, *workload);
+  outcome.work.compulsory_bytes = pricing.compulsory_bytes;
   add_energy(outcome, counts, pricing);
-  if (context.measured()) {
-    const auto body = [&] { run_test_set(*executable, images, batch, logits.view()); };
-    add_measured_time(outcome, time_repeatedly(body, context.timing()), context.timing());
-  } else {
-    add_modelled_time(outcome, execution.activity.device_time_s, device.peak_mac_per_s(),
+  outcome.layers = layer_table(*executable, *workload, execution.activity,
+                               layer_errors(*executable, *workload, context.options.layers));
+  add_times(outcome, context, device, *executable, *workload, execution.activity.device_time_s,
+            host_time_s);
+  add_execution_lints(outcome, execution.lints);
+  return outcome;
+}
+
+Outcome estimate_network(const PointContext& context, Device& device) {
+  const auto workload = workloads_of(context)->unsolved(context.point);
+  const GraphView graph = workload->graph.bind(workload->per_run);
+  const CompileOptions options = compile_options(context, graph);
+  if (const Support support = device.supports_network(graph, options); !support) {
+    return Outcome::stopped(results::Status::unsupported, support.reason);
+  }
+  std::unique_ptr<Executable> executable;
+  try {
+    executable = make_executable(device, graph, options);
+  } catch (const CannotRun&) {
+    // Counts of a network come from its compiled form, which a device that describes another
+    // computer does not give.
+    throw CannotRun{results::Status::unsupported,
+                    fmt::format("device '{}' cannot be given a network here; estimate its layers "
+                                "one by one with --gemm",
+                                context.spec.name())};
+  }
+  Counts counts;
+  counts.setup = executable->setup();
+  counts.execution = estimated_runs(*executable, *workload);
+  Outcome outcome;
+  describe_network(outcome, context, *workload, *executable);
+  const Pricing pricing = pricing_of(context, *executable, *workload);
+  outcome.work.compulsory_bytes = pricing.compulsory_bytes;
+  add_energy(outcome, counts, pricing);
+  outcome.layers = layer_table(*executable, *workload, counts.execution, std::nullopt);
+  if (has_modelled_time(*executable)) {
+    add_modelled_time(outcome, counts.execution.device_time_s, device.peak_mac_per_s(),
                       context.time_source());
   }
-  add_execution_lints(outcome, execution.lints);
-  add_device_lints(outcome, context.spec, executable->prices());
   return outcome;
 }
 

@@ -26,6 +26,9 @@ struct Outcome {
   Json measurement = Json::object();
   Json statistics = Json::object();
   std::vector<results::Lint> lints;
+  Json layers = Json::object();  ///< of networks: the whole table (harness/layer_table.h)
+  std::string predictions;       ///< of networks: little-endian, one after the other
+  int prediction_bytes = 1;      ///< of each
 
   /// A point that ended without a result.
   static Outcome stopped(results::Status status, std::string reason);

@@ -35,8 +35,17 @@ void check_estimable(const GemmShape& shape, const std::string& where) {
 }
 
 void check_workload(const PointSpec& point) {
+  if (!point.map.empty() && point.op != Op::network) {
+    fail_usage("--map goes with --network and --onnx; a product or convolution has one machine");
+  }
   switch (point.op) {
     case Op::gemm:
+      if (point.dynamic == DynamicPolicy::digital) {
+        fail_usage(
+            "--dynamic digital goes with --network and --onnx; a product alone is multiplied by "
+            "the "
+            "backend that is named");
+      }
       if (point.estimate) {
         check_estimable(point.gemm, "--gemm");
       } else {
@@ -45,16 +54,14 @@ void check_workload(const PointSpec& point) {
       return;
     case Op::conv2d:
       if (point.dynamic) {
-        fail_usage("--dynamic applies to GEMM points: the filters of a convolution are stationary");
+        fail_usage("--dynamic goes with products and networks: the filters of a convolution stay");
       }
       check_computable(point.conv, "--conv");
       return;
     case Op::network:
-      if (point.dynamic) {
-        fail_usage("--dynamic applies to GEMM points: the weights of a network are stationary");
+      if (point.network.empty() && point.onnx.empty()) {
+        fail_usage("a network point needs the name of a network or an ONNX file");
       }
-      if (point.network.empty()) fail_usage("a network point needs the name of a network");
-      if (point.dataset.empty()) fail_usage("a network point needs the name of a data set");
       if (point.batch < 1 || point.batch > kMaxBatch) {
         fail_usage("--batch must lie between 1 and {}, but is {}", kMaxBatch, point.batch);
       }
@@ -121,12 +128,21 @@ void append_workload(const PointSpec& point, std::vector<std::string>& words) {
                                         c.height, c.width, c.out_channels, c.kernel_h, c.kernel_w,
                                         c.stride, c.pad, c.dilation, c.groups)});
   } else {
-    words.insert(words.end(), {"--network", point.network, "--dataset", point.dataset, "--batch",
-                               std::to_string(point.batch)});
+    if (point.onnx.empty()) {
+      words.insert(words.end(), {"--network", point.network});
+    } else {
+      words.insert(words.end(), {"--onnx", point.onnx});
+    }
+    if (!point.dataset.empty()) words.insert(words.end(), {"--dataset", point.dataset});
+    words.insert(words.end(), {"--batch", std::to_string(point.batch)});
     if (!point.data_dir.empty()) words.insert(words.end(), {"--data", point.data_dir});
   }
-  if (point.op != Op::network) words.insert(words.end(), {"--dist", point.dist.text()});
-  if (point.dynamic) words.insert(words.end(), {"--dynamic", "backend"});
+  if (point.op != Op::network || point.dataset.empty()) {
+    words.insert(words.end(), {"--dist", point.dist.text()});
+  }
+  if (point.dynamic) {
+    words.insert(words.end(), {"--dynamic", std::string(name_of(*point.dynamic))});
+  }
 }
 
 void append_clocks(const PointSpec& point, std::vector<std::string>& words) {
@@ -166,7 +182,12 @@ void add_workload(const PointSpec& point, Json& json) {
     }
     case Op::network:
       json["network"] = point.network;
-      json["dataset"] = point.dataset;
+      if (!point.onnx_hash.empty()) json["onnx_hash"] = point.onnx_hash;
+      if (point.dataset.empty()) {
+        json["data"] = {{"dist", point.dist.text()}, {"seed", point.seed}};
+      } else {
+        json["dataset"] = point.dataset;
+      }
       json["batch"] = point.batch;
       return;
   }
@@ -175,7 +196,14 @@ void add_workload(const PointSpec& point, Json& json) {
 /// Operands of measured backends stay in the caches between repetitions.
 std::string residency_of(const PointSpec& point, const BackendInfo& info) {
   if (!info.simulated && !point.estimate) return "warm";
-  return point.dynamic ? "cold" : "resident";
+  return point.op == Op::gemm && point.dynamic ? "cold" : "resident";
+}
+
+/// Who multiplies two operands that are both computed; "none" where there are no such products.
+std::string dynamic_text(const PointSpec& point) {
+  if (point.op == Op::network && !point.dynamic_products) return "none";
+  if (point.op != Op::network && !point.dynamic) return "none";
+  return std::string(name_of(point.dynamic.value_or(DynamicPolicy::backend)));
 }
 
 }  // namespace
@@ -238,7 +266,8 @@ Json identity_json(const PointSpec& point, const BackendInfo& info, const Device
   add_workload(point, json);
   json["precision"] = name_of(precision_of(point, info));
   json["residency"] = residency_of(point, info);
-  json["dynamic"] = point.dynamic ? "backend" : "none";
+  json["dynamic"] = dynamic_text(point);
+  if (!device.map.empty()) json["map"] = device.map;
   json["age_s"] = point.age_s;
   json["since_calibration_s"] = calibrated_ago_s(point, device.calibration);
   json["calibration"] = device.calibration;
@@ -257,12 +286,16 @@ Json point_json(const PointSpec& point, const Backend& backend, const DeviceSpec
                 const std::string& calibration, const std::string& implementation) {
   return identity_json(
       point, backend.info(),
-      {device.name(), device.hash(), calibration, implementation, device.theory_bound()});
+      {device.name(), device.hash(), calibration, implementation, device.theory_bound(), ""});
 }
 
 std::string repro_line(const PointSpec& point) {
-  std::vector<std::string> words = {"joulebench", point.estimate ? "estimate" : "run", "--backend",
-                                    point.backend};
+  std::vector<std::string> words = {"joulebench", point.estimate ? "estimate" : "run"};
+  if (point.map.empty()) {
+    words.insert(words.end(), {"--backend", point.backend});
+  } else {
+    words.insert(words.end(), {"--map", point.map});
+  }
   if (!point.device.empty()) words.insert(words.end(), {"--device", point.device});
   for (const auto& [key, value] : point.set)
     words.insert(words.end(), {"--set", key + "=" + value});
@@ -280,6 +313,17 @@ std::string repro_line(const PointSpec& point) {
   quoted.reserve(words.size());
   for (const std::string& word : words) quoted.push_back(shell_quoted(word));
   return join(quoted, " ");
+}
+
+std::string_view name_of(DynamicPolicy policy) noexcept {
+  return policy == DynamicPolicy::backend ? "backend" : "digital";
+}
+
+DynamicPolicy dynamic_policy_from(const std::string& text) {
+  for (const DynamicPolicy policy : {DynamicPolicy::backend, DynamicPolicy::digital}) {
+    if (text == name_of(policy)) return policy;
+  }
+  fail_usage("--dynamic: '{}' is not 'backend' or 'digital'", text);
 }
 
 std::string Distribution::text() const {

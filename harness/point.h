@@ -34,12 +34,17 @@ struct PointSpec {
   GemmShape gemm;                          ///< op gemm
   ConvShape conv;                          ///< op conv2d
   std::string shape_name;                  ///< --shape, kept for labels; "" otherwise
-  std::string network;                     ///< op network
-  std::string dataset;                     ///< op network: "synthetic-digits" or "mnist"
+  std::string network;                     ///< op network: a name; of ONNX files filled when opened
+  std::string onnx;                        ///< op network: an ONNX file; not part of the identity
+  std::string onnx_hash;                   ///< of its content; filled when opened
+  bool dynamic_products = false;           ///< the network multiplies computed operands; likewise
+  std::string dataset;                     ///< op network: "" = drawn inputs
   std::string data_dir;                  ///< folder of IDX files; not part of the point's identity
-  std::int64_t batch = 64;               ///< op network: rows per execution
+  std::int64_t batch = 64;               ///< op network: samples of a run
+  std::string map;                       ///< op network: 'conv*=crossbar,*=onednn'; "" = backend
   std::optional<ElementType> precision;  ///< default: the backend's first
-  bool dynamic = false;                  ///< op gemm: B changes with each product
+  /// gemm: B changes with each product. network: who multiplies two computed operands.
+  std::optional<DynamicPolicy> dynamic;
   Distribution dist;
   std::uint64_t seed = 1;
   double age_s = 0;
@@ -64,6 +69,14 @@ Json point_json(const PointSpec& point, const Backend& backend, const DeviceSpec
 
 /// The command line that runs this point again.
 std::string repro_line(const PointSpec& point);
+
+/// What a network point without a data set takes at once, unless told.
+inline constexpr std::int64_t kDrawnBatch = 1;
+
+/// "backend", "digital".
+std::string_view name_of(DynamicPolicy policy) noexcept;
+/// Reads "backend" or "digital"; usage error otherwise.
+DynamicPolicy dynamic_policy_from(const std::string& text);
 
 /// Refuses (usage) sizes, seeds, ages, counts and temperatures that make no sense, before anything
 /// is allocated.

@@ -9,6 +9,7 @@
 #include "harness/environment.h"
 #include "harness/host_matrix.h"
 #include "harness/point_identity.h"
+#include "harness/reference_run.h"
 
 namespace jb::harness {
 namespace {
@@ -57,7 +58,7 @@ std::string PointContext::time_source() const {
 
 double link_bytes(const PointContext& context) {
   const std::string& kind = context.backend.info().kind;
-  return kind == "analog" || kind == "photonic" ? 1.0 : bytes_of(context.precision);
+  return kind == "cmos" || kind == "reference" ? bytes_of(context.precision) : 1.0;
 }
 
 double conv_compulsory_bytes(const ConvShape& shape, double bytes, bool resident) {
@@ -71,20 +72,54 @@ double conv_compulsory_bytes(const ConvShape& shape, double bytes, bool resident
   return (std::min(raw, lowered) + outputs + (resident ? 0 : filters)) * bytes;
 }
 
-double network_compulsory_bytes(const GraphView& graph, std::int64_t samples, double bytes) {
-  return graph.interface_elements() * static_cast<double>(samples) /
-         static_cast<double>(graph.batch) * bytes;
-}
-
-Support supports_graph(const PointContext& context, const Device& device, const GraphView& graph) {
+double network_compulsory_bytes(const NetworkWorkload& workload, double bytes) {
+  const GraphView graph = workload.graph.bind(workload.per_run);
+  double elements = 0;
   for (const NodeView& node : graph.nodes) {
+    double lowered = 0;  // a stride larger than the kernel passes over elements
     for (const LinearProduct& product : products_of(graph, node)) {
-      const OperandMode mode = product.stationary ? OperandMode::stationary : OperandMode::dynamic;
-      const Support support = device.supports(product.shape, mode, context.precision);
-      if (!support) return Support::no("layer " + node.name + ": " + support.reason);
+      lowered += product.products() * static_cast<double>(product.shape.m) *
+                 static_cast<double>(product.shape.k);
+    }
+    if (lowered == 0) continue;
+    const auto among = [](const std::vector<int>& values, int value) {
+      return std::find(values.begin(), values.end(), value) != values.end();
+    };
+    if (node.inputs[0] != kAbsent && among(graph.inputs, node.inputs[0])) {
+      elements +=
+          std::min(lowered, static_cast<double>(elements_of(graph.value(node.inputs[0]).dims)));
+    }
+    if (node.outputs[0] != kAbsent && among(graph.outputs, node.outputs[0])) {
+      elements += static_cast<double>(elements_of(graph.value(node.outputs[0]).dims));
     }
   }
-  return Support::yes();
+  return elements * static_cast<double>(workload.samples) / static_cast<double>(workload.per_run) *
+         bytes;
+}
+
+CompileOptions compile_options(const PointContext& context, const GraphView& graph) {
+  CompileOptions options;
+  options.precision = context.precision;
+  options.dynamic = context.point.dynamic.value_or(DynamicPolicy::backend);
+  options.streamed = must_stream(graph, !context.measured());
+  return options;
+}
+
+std::shared_ptr<WorkloadCache> workloads_of(const PointContext& context) {
+  return context.options.workloads ? context.options.workloads : std::make_shared<WorkloadCache>();
+}
+
+Activity estimated_runs(const Executable& executable, const NetworkWorkload& workload) {
+  const std::int64_t rest = workload.samples_of(workload.runs() - 1);
+  const bool whole = rest == workload.per_run;
+  const std::int64_t runs = workload.runs() - (whole ? 0 : 1);
+  Activity activity;
+  if (runs > 0) {
+    activity = executable.estimate(workload.graph.bind(workload.per_run))
+                   .scaled(static_cast<double>(runs));
+  }
+  if (!whole) activity += executable.estimate(workload.graph.bind(rest));
+  return activity;
 }
 
 std::optional<double> expected_error_bound(const PointContext& context, ElementType host,

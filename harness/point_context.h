@@ -8,6 +8,7 @@
 #include "backends/backend.h"
 #include "harness/outcome.h"
 #include "harness/runner.h"
+#include "harness/workload_cache.h"
 
 namespace jb::harness {
 
@@ -55,12 +56,20 @@ double link_bytes(const PointContext& context);
 /// unless they are resident.
 double conv_compulsory_bytes(const ConvShape& shape, double bytes, bool resident);
 
-/// Least bytes of a network on `samples` rows: inputs and outputs; weights and what lies between
-/// layers may stay on the machine.
-double network_compulsory_bytes(const GraphView& graph, std::int64_t samples, double bytes);
+/// Least bytes that all runs of a network move: inputs that a linear node reads and outputs that
+/// one writes; weights and what lies between layers may stay on the machine, and what the digital
+/// side reads alone does not reach it.
+double network_compulsory_bytes(const NetworkWorkload& workload, double bytes);
 
-/// Whether the device runs every linear layer of the graph at the point's batch, with the reason.
-Support supports_graph(const PointContext& context, const Device& device, const GraphView& graph);
+/// How the point's network is compiled for its machine. CannotRun when not even its largest layer
+/// fits into memory.
+CompileOptions compile_options(const PointContext& context, const GraphView& graph);
+
+/// The point's workload from the run's cache, or from one of its own.
+std::shared_ptr<WorkloadCache> workloads_of(const PointContext& context);
+
+/// Counts of all runs of a workload without computing.
+Activity estimated_runs(const Executable& executable, const NetworkWorkload& workload);
 
 /// Largest rounding error that explains a correct result: of measured machines, and of the ideal
 /// device of a simulated backend without overrides; nothing for the others.
@@ -97,6 +106,7 @@ struct GemmOperands {
 Outcome run_gemm(const PointContext& context, Device& device, const GemmOperands& operands);
 Outcome run_conv(const PointContext& context, Device& device);
 Outcome run_network(const PointContext& context, Device& device);
+Outcome estimate_network(const PointContext& context, Device& device);
 /// Counts and prices of any op without computing it.
 Outcome estimate_on(const PointContext& context, Device& device,
                     const OperandStatistics& statistics);

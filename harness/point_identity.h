@@ -18,6 +18,7 @@ struct DeviceIdentity {
   std::string calibration = "none";
   std::string implementation;
   bool theory_bound = false;
+  std::string map = {};  ///< with every device named; "" on one machine
 };
 
 /// The record's `point` object.

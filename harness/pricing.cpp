@@ -9,6 +9,8 @@
 namespace jb::harness {
 namespace {
 
+constexpr std::size_t kMostRows = 160;  // of a ledger in a record
+
 constexpr double kKelvinAtZeroCelsius = 273.15;  // SI definition of the Celsius scale
 
 bool knows_dram(const PriceTable& prices) {
@@ -84,12 +86,18 @@ void add_energy(Outcome& outcome, const Counts& counts, const Pricing& pricing) 
   if (!pricing.prices->has_energy || !(outcome.work.macs > 0)) return;
   const Boundary highest = pricing.prices->highest;
 
-  const Ledger ledger = price(counts.execution, *pricing.prices);
+  // A record stays small: rows of large networks are those of all layers together, and the table of
+  // layers tells them apart.
+  const bool merged = counts.execution.rows().size() > kMostRows;
+  const Activity execution = merged ? counts.execution.relabelled(0) : counts.execution;
+  const Activity programming = merged ? counts.setup.relabelled(0) : counts.setup;
+  if (merged) outcome.measurement["ledger_layers"] = "merged";
+  const Ledger ledger = price(execution, *pricing.prices);
   append_rows(ledger, pricing, outcome.ledger);
   add_execution_energy(outcome, ledger, pricing);
   check_bounds(outcome, ledger, pricing);
 
-  const Ledger setup = price(counts.setup, *pricing.prices);
+  const Ledger setup = price(programming, *pricing.prices);
   append_rows(setup, pricing, outcome.setup_ledger);
   outcome.add("setup_energy_J", setup.cumulative_J(highest), Provenance::modelled, pricing.source);
   if (counts.calibration.cost) {

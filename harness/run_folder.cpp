@@ -31,7 +31,7 @@ std::tm utc_tm() {
 /// Makes the folder, or takes an empty one; never one that holds a run.
 void make_folder(const fs::path& dir) {
   std::error_code error;
-  for (const char* file : {"run.json", "records.jsonl"}) {
+  for (const char* file : {"run.json", "records.jsonl", "predictions", "layers"}) {
     if (fs::exists(dir / file, error)) {
       fail_usage("'{}' already holds a run ({}): name another folder with -o, or remove it",
                  dir.string(), file);
@@ -135,6 +135,7 @@ RunResult run_into_folder(const RunRequest& request, const ProgressCallback& pro
   result.directory =
       request.directory.empty() ? fs::path("joulebench-runs") / result.run_id : request.directory;
   make_folder(result.directory);
+  options.directory = result.directory.string();
   Json description = run_description(request, result.run_id);
   const fs::path run_file = result.directory / "run.json";
   write_file_atomically(run_file, description.dump(2) + "\n");

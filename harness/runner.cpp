@@ -10,6 +10,9 @@
 #include "backends/core/text.h"
 #include "backends/core/threads.h"
 #include "harness/host_matrix.h"
+#include "harness/network_files.h"
+#include "harness/network_map.h"
+#include "harness/network_source.h"
 #include "harness/operands.h"
 #include "harness/point_context.h"
 #include "harness/point_identity.h"
@@ -21,8 +24,26 @@ namespace {
 
 constexpr const char* kMadeDataset = "synthetic-digits";  // the set that the program makes itself
 
+/// The backend of a point, or the machines of its map as one.
+class BackendOf {
+ public:
+  explicit BackendOf(const PointSpec& point) {
+    if (point.map.empty()) {
+      backend_ = &find_backend(point.backend);
+    } else {
+      hybrid_ = std::make_unique<HybridBackend>(point);
+    }
+  }
+  [[nodiscard]] const Backend& get() const { return hybrid_ != nullptr ? *hybrid_ : *backend_; }
+
+ private:
+  const Backend* backend_ = nullptr;
+  std::unique_ptr<HybridBackend> hybrid_;
+};
+
 /// The device file with the point's overrides.
 DeviceSpec device_spec(const PointSpec& point, const Backend& backend) {
+  if (const auto* hybrid = dynamic_cast<const HybridBackend*>(&backend)) return hybrid->spec();
   const std::string name = point.device.empty() ? backend.info().default_device : point.device;
   DeviceSpec spec = load_device(backend, name);
   for (const auto& [key, value] : point.set) spec.set(key, value);
@@ -40,11 +61,17 @@ void check_precision(const PointSpec& point, const BackendInfo& info) {
   }
 }
 
+std::string map_of(const Backend& backend) {
+  const auto* hybrid = dynamic_cast<const HybridBackend*>(&backend);
+  return hybrid != nullptr ? hybrid->canonical_map() : std::string();
+}
+
 /// Identity of a point whose device cannot be opened here: the device file where there is one.
 DeviceIdentity closed_identity(const PointSpec& point, const Backend& backend) {
   DeviceIdentity identity;
   identity.calibration = point.calibration.value_or("none");
-  if (preset_names(backend.info().id).empty() && point.device.empty()) {
+  identity.map = map_of(backend);
+  if (identity.map.empty() && preset_names(backend.info().id).empty() && point.device.empty()) {
     identity.name = backend.info().default_device;
     return identity;
   }
@@ -85,8 +112,8 @@ class PointRun {
                        closed_identity(job_.point, backend_));
     }
     const DeviceSpec spec = device_spec(job_.point, backend_);
-    identity_ = {spec.name(), spec.hash(), job_.point.calibration.value_or("none"), "",
-                 spec.theory_bound()};
+    identity_ = {spec.name(), spec.hash(),         job_.point.calibration.value_or("none"),
+                 "",          spec.theory_bound(), map_of(backend_)};
     Outcome outcome = guarded_run(spec);
     identity_.implementation = outcome.implementation;
     return record_of(std::move(outcome), identity_);
@@ -111,6 +138,7 @@ class PointRun {
                        {"tables_hash", tables_hash()}};
     record.point_id = results::point_id_of(record.point);
     record.record_id = results::record_id_of(record.point_id, record.versions);
+    keep_network_files(outcome, record.record_id, job_.options.directory);
     record.work = outcome.work;
     record.quantities = std::move(outcome.quantities);
     record.ledger = std::move(outcome.ledger);
@@ -223,18 +251,22 @@ class PointRun {
 
 results::Record run_job(const Job& job) {
   check_point(job.point);
-  const Backend& backend = find_backend(job.point.backend);
-  set_thread_count(threads_of(job.point));
-  return PointRun(job, backend).run();
+  PointSpec point = job.point;
+  resolve_network(point);
+  const BackendOf backend(point);
+  set_thread_count(threads_of(point));
+  return PointRun({point, job.options, job.operands, job.statistics}, backend.get()).run();
 }
 
 }  // namespace
 
 results::Record failed_record(const PointSpec& point, const RunOptions& options,
                               const std::string& reason) {
-  const Backend& backend = find_backend(point.backend);
+  const BackendOf of(point);
+  const Backend& backend = of.get();
   DeviceIdentity identity;
   identity.name = point.device.empty() ? backend.info().default_device : point.device;
+  identity.map = map_of(backend);
   return PointRun({point, options, nullptr, nullptr}, backend)
       .record_of(Outcome::stopped(results::Status::failed, reason), identity);
 }
@@ -302,25 +334,34 @@ bool computes_f64(const Backend& backend) {
 
 void check_runnable(const PointSpec& point) {
   check_point(point);
-  const Backend& backend = find_backend(point.backend);
+  const BackendOf of(point);
+  const Backend& backend = of.get();
   check_precision(point, backend.info());
   if (point.op == Op::network) {
+    const auto source = open_network(point);
+    (void)source->graph.bind(source->samples_per_run(point.batch));
     // Made-up data cannot be missing; files can, and are read again by the run.
     const bool made_here = point.dataset == kMadeDataset && point.data_dir.empty();
-    const auto data = made_here ? nullptr
-                                : std::make_shared<const models::Dataset>(
-                                      models::load_dataset(point.dataset, point.data_dir));
-    const models::Mlp network = models::build_mlp(point.network, point.seed);
-    if (data) check_widths(network, *data);
+    if (!point.dataset.empty() && !made_here) {
+      check_fits(*source, models::load_dataset(point.dataset, point.data_dir));
+    }
   }
   if (!backend.available()) {
     closed_identity(point, backend);
     return;
   }
   const DeviceSpec spec = device_spec(point, backend);
-  check_calibration(
-      point,
-      *backend.open(spec, DeviceInstance{point.seed, 0, precision_of(point, backend.info())}));
+  const auto device =
+      backend.open(spec, DeviceInstance{point.seed, 0, precision_of(point, backend.info())});
+  check_calibration(point, *device);
+  if (!point.map.empty()) {
+    const auto source = open_network(point);
+    // Patterns that match nothing, and nodes without a machine.
+    CompileOptions options;
+    options.dynamic = point.dynamic.value_or(DynamicPolicy::backend);
+    (void)device->supports_network(source->graph.bind(source->samples_per_run(point.batch)),
+                                   options);
+  }
 }
 
 }  // namespace jb::harness

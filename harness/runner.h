@@ -19,6 +19,8 @@ struct RunOptions {
   int repetitions = 6;
   std::string cache_dir;  ///< trained weights; "" = the user's cache folder
   std::string run_id;
+  std::string directory;  ///< folder for what does not fit into a record; "" = it is not kept
+  bool layers = false;    ///< errors of each layer also where telling them takes long
   /// Data sets and trained networks shared by the points of a run; null = each point loads its own.
   std::shared_ptr<WorkloadCache> workloads;
 };

@@ -8,6 +8,7 @@
 
 #include "backends/core/paths.h"
 #include "backends/core/text.h"
+#include "harness/network_map.h"
 
 namespace jb::harness {
 namespace {
@@ -77,18 +78,10 @@ class Reader {
 };
 
 const std::vector<std::string>& setting_keys() {
-  static const std::vector<std::string> keys = {"set",
-                                                "precision",
-                                                "dynamic",
-                                                "dist",
-                                                "seed",
-                                                "age_s",
-                                                "since_calibration_s",
-                                                "calibration",
-                                                "temperature_C",
-                                                "instances",
-                                                "threads",
-                                                "estimate"};
+  static const std::vector<std::string> keys = {
+      "set",     "precision",           "dynamic",     "map",           "dist",      "seed",
+      "age_s",   "since_calibration_s", "calibration", "temperature_C", "instances", "threads",
+      "estimate"};
   return keys;
 }
 
@@ -112,6 +105,20 @@ void read_overrides(const Reader& reader, PointSpec& point) {
   for (const auto& [key, value] : set.items()) point.set[key] = override_text(reader, key, value);
 }
 
+/// true and "backend" say the same; false is the default.
+void read_dynamic(const Reader& reader, PointSpec& point) {
+  const Json& value = reader.at("dynamic");
+  if (value.is_boolean()) {
+    point.dynamic.reset();
+    if (value.get<bool>()) point.dynamic = DynamicPolicy::backend;
+    return;
+  }
+  if (!value.is_string()) {
+    fail_usage("{}: 'dynamic' must be true, false, \"backend\" or \"digital\"", reader.where());
+  }
+  point.dynamic = dynamic_policy_from(value.get<std::string>());
+}
+
 /// Settings that a block and its targets share.
 void read_settings(const Reader& reader, PointSpec& point) {
   if (reader.has("set")) read_overrides(reader, point);
@@ -120,7 +127,8 @@ void read_settings(const Reader& reader, PointSpec& point) {
     point.precision = element_type_from(name);
     if (!point.precision) fail_usage("{}: unknown precision '{}'", reader.where(), name);
   }
-  if (reader.has("dynamic")) point.dynamic = reader.flag("dynamic");
+  if (reader.has("dynamic")) read_dynamic(reader, point);
+  if (reader.has("map")) point.map = reader.text("map");
   if (reader.has("dist")) point.dist = distribution_from(reader.text("dist"));
   if (reader.has("seed")) {
     const std::int64_t seed = reader.integer("seed");
@@ -177,19 +185,27 @@ void add_network_workloads(const Reader& block, const PointSpec& base,
   for (const char* key : {"gemm", "shapes"}) {
     if (block.has(key)) fail_usage("{}: a network block has no '{}'", block.where(), key);
   }
-  for (const Json& name : block.list("networks")) {
-    if (!name.is_string()) fail_usage("{}: 'networks' must list names", block.where());
-    PointSpec point = base;
-    point.network = name.get<std::string>();
-    point.dataset = block.text("dataset");
-    if (block.has("batch")) point.batch = block.integer("batch");
-    workloads.push_back(std::move(point));
+  if (!block.has("networks") && !block.has("onnx")) {
+    fail_usage("{}: the block names no workload (keys 'networks' and 'onnx')", block.where());
+  }
+  for (const char* key : {"networks", "onnx"}) {
+    if (!block.has(key)) continue;
+    for (const Json& name : block.list(key)) {
+      if (!name.is_string()) fail_usage("{}: '{}' must list texts", block.where(), key);
+      PointSpec point = base;
+      (key == std::string_view("onnx") ? point.onnx : point.network) = name.get<std::string>();
+      const bool perceptron = point.network.rfind("mlp-", 0) == 0;  // trained on a data set
+      if (perceptron || block.has("dataset")) point.dataset = block.text("dataset");
+      if (point.dataset.empty()) point.batch = kDrawnBatch;
+      if (block.has("batch")) point.batch = block.integer("batch");
+      workloads.push_back(std::move(point));
+    }
   }
 }
 
 void add_product_workloads(const Reader& block, const PointSpec& base,
                            std::vector<PointSpec>& workloads) {
-  for (const char* key : {"networks", "dataset", "batch"}) {
+  for (const char* key : {"networks", "onnx", "dataset", "batch"}) {
     if (block.has(key)) fail_usage("{}: only a network block has '{}'", block.where(), key);
   }
   if (base.op == Op::conv2d && block.has("gemm")) {
@@ -248,7 +264,7 @@ void check_at(const std::string& where, const PointSpec& point) {
 
 void expand_block(const Json& json, const std::string& where, std::vector<PointSpec>& points) {
   static const std::vector<std::string> block_keys =
-      with_settings({"op", "gemm", "shapes", "networks", "dataset", "batch", "targets"});
+      with_settings({"op", "gemm", "shapes", "networks", "onnx", "dataset", "batch", "targets"});
   static const std::vector<std::string> target_keys = with_settings({"backend", "device"});
   const Reader block(json, where, block_keys);
   const std::vector<PointSpec> workloads = workloads_of(block);
@@ -257,9 +273,18 @@ void expand_block(const Json& json, const std::string& where, std::vector<PointS
     for (std::size_t i = 0; i < targets.size(); ++i) {
       const Reader target(targets[i], fmt::format("{}, targets[{}]", where, i), target_keys);
       PointSpec point = workload;
-      point.backend = backend_from(target);
-      if (target.has("device")) point.device = target.text("device");
       read_settings(target, point);
+      if (!point.map.empty() && !target.has("backend")) {
+        point.backend = kHybridBackend;
+      } else {
+        point.map.clear();  // a target that names one machine
+        point.backend = backend_from(target);
+      }
+      if (target.has("device")) point.device = target.text("device");
+      if (target.has("map") && (target.has("backend") || target.has("device"))) {
+        fail_usage("{}: 'map' names the machines itself; drop 'backend' and 'device'",
+                   target.where());
+      }
       check_at(target.where(), point);
       points.push_back(std::move(point));
       if (points.size() > kMaxPoints) fail_usage("{}: more than {} points", where, kMaxPoints);

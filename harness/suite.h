@@ -8,10 +8,13 @@
 //                      { "backend": "crossbar", "device": "pcm-hermes", "age_s": 86400 } ] },
 //       { "op": "conv2d", "shapes": ["alexnet-conv1"], "targets": [...] },
 //       { "op": "network", "networks": ["mlp-784-100-10"], "dataset": "synthetic-digits",
-//         "batch": 64, "targets": [...] } ] }
+//         "batch": 64, "targets": [...] },
+//       { "op": "network", "networks": ["resnet50"], "onnx": ["my/model.onnx"], "dynamic":
+//       "digital",
+//         "targets": [ { "map": "conv*=crossbar,*=onednn" } ] } ] }
 //
 // A block expands to workloads x targets, in that order. Keys that a block and its targets may both
-// hold (a target's wins): set, precision, dynamic, dist, seed, age_s, since_calibration_s,
+// hold (a target's wins): set, precision, dynamic, map, dist, seed, age_s, since_calibration_s,
 // calibration, temperature_C, instances, threads, estimate. Unknown keys are refused.
 
 #include <string>

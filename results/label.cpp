@@ -39,6 +39,9 @@ std::string workload_label(const Json& point) {
   const std::string op = point_text(point, "op");
   if (op == "network" || op == "training") {
     std::string label = point_text(point, "network");
+    // Files of one graph name are told apart by their content.
+    const std::string hash = point_text(point, "onnx_hash");
+    if (!hash.empty()) label += " (onnx " + hash.substr(0, 8) + ")";
     if (op == "training") label = "training " + label;
     return label;
   }

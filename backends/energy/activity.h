@@ -15,6 +15,13 @@ struct ActivityRow {
   double count = 0;         ///< in the action's unit of account (an access, a bit, a second)
 };
 
+/// What the machine did for one layer.
+struct LayerShare {
+  std::uint32_t layer = 0;
+  double executed_macs = 0;
+  double device_time_s = 0;
+};
+
 class Activity {
  public:
   /// Adds `count` actions; rows of the same action and layer are merged. Zero counts are kept out.
@@ -24,10 +31,12 @@ class Activity {
   Activity& operator+=(const Activity& other);
   /// The same activity `times` over.
   [[nodiscard]] Activity scaled(double times) const;
-  /// Retags all rows with a layer, and shifts action ids by `action_offset`.
+  /// Retags all rows with a layer (0: none), and shifts action ids by `action_offset`.
   [[nodiscard]] Activity relabelled(std::uint32_t layer, ActionId action_offset = 0) const;
 
   [[nodiscard]] const std::vector<ActivityRow>& rows() const noexcept { return rows_; }
+  /// Shares of executed_macs and device_time_s by layer, of the parts that relabelled() gave one.
+  [[nodiscard]] const std::vector<LayerShare>& shares() const noexcept { return shares_; }
   [[nodiscard]] double count(ActionId action) const noexcept;  ///< over all layers
   void clear() noexcept;                                       ///< keeps the memory
 
@@ -35,7 +44,10 @@ class Activity {
   double executed_macs = 0;  ///< MACs the machine performed (bit slices, padding included)
 
  private:
+  void add_share(const LayerShare& share);
+
   std::vector<ActivityRow> rows_;
+  std::vector<LayerShare> shares_;
 };
 
 }  // namespace jb

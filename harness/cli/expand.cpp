@@ -9,6 +9,7 @@
 #include "backends/core/text.h"
 #include "harness/cli/axes.h"
 #include "harness/cli/point_flags.h"
+#include "harness/network_map.h"
 
 namespace jb::harness::cli {
 
@@ -42,6 +43,7 @@ void check_axis_names(const std::vector<Axis>& axes, const std::vector<std::stri
   std::vector<std::string> known = point_flag_names();
   known.insert(known.end(), {"m", "n", "k"});
   for (const std::string& id : backend_ids) {
+    if (id == kHybridBackend) continue;
     for (const ParameterSpec& parameter : find_backend(id).parameters()) {
       known.push_back(parameter.key);
     }
@@ -69,11 +71,10 @@ void apply_overrides(PointSpec& point, const PointFlags& flags) {
   for (const std::string& name : point_flag_names()) {
     const auto at = flags.values.find(name);
     if (at == flags.values.end() || name == "backend" || name == "device") continue;
-    const bool of_networks = name == "data" || name == "dataset" || name == "batch";
-    const bool of_products = name == "dist" || name == "dynamic";
-    if ((of_networks && point.op != Op::network) || (of_products && point.op == Op::network)) {
-      continue;
-    }
+    const bool of_networks =
+        name == "data" || name == "dataset" || name == "batch" || name == "map";
+    if (of_networks && point.op != Op::network) continue;
+    if (name == "dist" && point.op == Op::network && !point.dataset.empty()) continue;
     apply_flag(point, name, at->second);
   }
   PointFlags only_set;
@@ -136,7 +137,7 @@ std::vector<std::string> backend_ids(const PointFlags& flags, const std::vector<
   }
   if (flags.has("device")) return {backend_of_device(flags.values.at("device"))};
   if (!of_suite) return {PointSpec{}.backend};
-  std::vector<std::string> ids;
+  std::vector<std::string> ids = {kHybridBackend};
   for (const Backend* backend : backends()) ids.push_back(backend->info().id);
   return ids;
 }
@@ -149,22 +150,18 @@ bool is_given(const PointFlags& flags, const std::vector<Axis>& axes, const std:
 // A flag that the workload takes no notice of would promise what is not measured. Suites differ:
 // there a flag concerns those of its points that it can concern.
 void check_flags_of_workload(const PointFlags& flags, const std::vector<Axis>& axes) {
-  const bool network = is_given(flags, axes, "network");
-  for (const char* name : {"data", "dataset", "batch"}) {
+  const bool network = is_given(flags, axes, "network") || is_given(flags, axes, "onnx");
+  for (const char* name : {"data", "dataset", "batch", "map"}) {
     if (!network && is_given(flags, axes, name)) {
-      fail_usage("--{} goes with --network; a product or convolution does not have it", name);
-    }
-  }
-  for (const char* name : {"dist", "dynamic"}) {
-    if (network && is_given(flags, axes, name)) {
-      fail_usage("--{} goes with --gemm, --conv or --shape; a network does not have it", name);
+      fail_usage("--{} goes with --network and --onnx; a product or convolution does not have it",
+                 name);
     }
   }
 }
 
 void check_one_workload(const PointFlags& flags, const std::vector<Axis>& axes) {
   std::vector<std::string> given;
-  for (const char* name : {"gemm", "conv", "shape", "network"}) {
+  for (const char* name : {"gemm", "conv", "shape", "network", "onnx"}) {
     if (is_given(flags, axes, name)) given.push_back(std::string("--") + name);
   }
   if (given.size() > 1) {
@@ -179,7 +176,7 @@ void check_one_workload(const PointFlags& flags, const std::vector<Axis>& axes) 
 std::vector<PointSpec> points_of_flags(const PointFlags& flags, const std::vector<Axis>& axes,
                                        const std::vector<std::string>& ids) {
   if (!names_workload(flags)) {
-    fail_usage("no workload given; name one with --gemm, --conv, --shape or --network");
+    fail_usage("no workload given; name one with --gemm, --conv, --shape, --network or --onnx");
   }
   PointFlags base = flags;
   base.values.erase("backend");
@@ -259,6 +256,36 @@ std::vector<PointSpec> filtered(const std::vector<PointSpec>& points, const std:
   return kept;
 }
 
+// Perceptrons are trained on a data set; other networks take one only when it is named.
+void complete_network(PointSpec& point, bool batch_given) {
+  if (point.op != Op::network) return;
+  const bool perceptron = point.onnx.empty() && point.network.rfind("mlp-", 0) == 0;
+  if (point.dataset.empty() && perceptron) point.dataset = kDefaultDataset;
+  if (point.dataset.empty() && !batch_given) point.batch = kDrawnBatch;
+  if (!point.dataset.empty() && point.dist.text() != PointSpec{}.dist.text()) {
+    fail_usage(
+        "--dist goes with --gemm, --conv, --shape and networks on drawn inputs; data set {} has "
+        "its "
+        "own values",
+        point.dataset);
+  }
+}
+
+// With --map, --backend and --device are the machine of the nodes that no pattern names.
+void map_the_rest(PointSpec& point, const PointFlags& flags) {
+  const bool all = map_rules_from(point.map).back().pattern == "*";
+  if (flags.has("backend") || flags.has("device")) {
+    if (all) {
+      fail_usage("--map ends with '*', so --{} has no node left; drop one of them",
+                 flags.has("backend") ? "backend" : "device");
+    }
+    check_device_belongs(point);
+    point.map += ",*=" + point.backend + (point.device.empty() ? "" : ":" + point.device);
+  }
+  point.backend = kHybridBackend;
+  point.device.clear();
+}
+
 }  // namespace
 
 std::string backend_of_device(const std::string& device) {
@@ -304,13 +331,20 @@ std::vector<PointSpec> make_points(const PointFlags& flags,
   const std::vector<Axis> axes = axes_of(flags);
   check_one_workload(flags, axes);
   const bool of_suite = !suite_points.empty();
+  if (of_suite && is_given(flags, axes, "map")) {
+    fail_usage("--map goes with --network and --onnx; a suite names its machines itself");
+  }
   const std::vector<std::string> ids = backend_ids(flags, axes, of_suite);
   check_axis_names(axes, ids);
   std::vector<PointSpec> points = of_suite ? points_of_suite(flags, axes, ids, suite_points)
                                            : points_of_flags(flags, axes, ids);
   for (PointSpec& point : points) {
-    if (point.op == Op::network && point.dataset.empty()) point.dataset = kDefaultDataset;
-    check_device_belongs(point);
+    complete_network(point, is_given(flags, axes, "batch") || of_suite);
+    if (!point.map.empty()) {
+      map_the_rest(point, flags);
+    } else {
+      check_device_belongs(point);
+    }
   }
   return filtered(points, flags.filter);
 }

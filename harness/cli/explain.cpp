@@ -3,6 +3,7 @@
 #include "harness/cli/explain.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <memory>
 
 #include "backends/core/error.h"
@@ -32,6 +33,13 @@ DeviceSpec device_of(const PointFlags& flags) {
   return spec;
 }
 
+/// Where the files lie that a record names.
+std::string folder_of(const std::string& record) {
+  const std::filesystem::path path(record);
+  std::error_code error;
+  return (std::filesystem::is_directory(path, error) ? path : path.parent_path()).string();
+}
+
 int explain(const ExplainFlags& flags) {
   const bool device = flags.device.has("device");
   if (device == !flags.record.empty()) {
@@ -49,7 +57,8 @@ int explain(const ExplainFlags& flags) {
   }
   const results::Record record = load_one_record(flags.record, flags.id);
   print(flags.json ? results::to_json(record).dump(2) + "\n"
-                   : explain_record(record, terminal_width()));
+                   : explain_record(record, terminal_width()) +
+                         explain_layers(record, folder_of(flags.record), terminal_width()));
   return kDone;
 }
 

@@ -12,6 +12,11 @@ namespace jb::harness::cli {
 /// Lines of at most `width` columns.
 std::string explain_record(const results::Record& record, int width);
 
+/// The table of layers that a network's record holds; "" when it holds none. `folder` is where the
+/// record lies: the whole table is taken from the file that the record names there, if it can be
+/// read.
+std::string explain_layers(const results::Record& record, const std::string& folder, int width);
+
 /// A device's parameters and prices, with units, classes and sources.
 std::string explain_device(const Backend& backend, const DeviceSpec& spec, int width);
 

@@ -11,7 +11,6 @@
 #include "harness/cli/record_source.h"
 #include "harness/suite.h"
 #include "harness/workload_cache.h"
-#include "models/mlp.h"
 
 namespace jb::harness::cli {
 
@@ -43,6 +42,9 @@ void add_run_flags(CLI::App& verb, RunFlags& flags) {
   verb.add_flag("--json", flags.json, "records as JSON lines on stdout instead of the table")
       ->group(kGroup);
   verb.add_flag("--dry-run", flags.dry_run, "list the points and run none")->group(kGroup);
+  verb.add_flag("--layers", flags.layers,
+                "errors of each layer of a network also where telling them takes long")
+      ->group(kGroup);
   verb.add_option("--progress", flags.progress, "auto, bar, plain or none (on stderr)")
       ->type_name("HOW")
       ->group(kGroup);
@@ -89,9 +91,9 @@ std::shared_ptr<WorkloadCache> load_workloads(const std::vector<PointSpec>& poin
   std::set<std::vector<std::string>> seen;
   for (const PointSpec& point : points) {
     if (point.op != Op::network || point.estimate) continue;
-    if (!seen.insert({point.network, point.dataset, point.data_dir}).second) continue;
-    const auto data = workloads->dataset(point.dataset, point.data_dir);
-    check_widths(models::build_mlp(point.network, point.seed), *data);
+    if (point.dataset.empty()) continue;
+    if (!seen.insert({point.network, point.onnx, point.dataset, point.data_dir}).second) continue;
+    check_fits(*open_network(point), *workloads->dataset(point.dataset, point.data_dir));
   }
   return workloads;
 }

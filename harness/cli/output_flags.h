@@ -27,6 +27,7 @@ struct RunFlags {
   bool quiet = false;
   bool verbose = false;
   bool strict = false;
+  bool layers = false;
 };
 
 void add_run_flags(CLI::App& verb, RunFlags& flags);

@@ -8,6 +8,7 @@
 #include "backends/core/error.h"
 #include "backends/core/text.h"
 #include "harness/cli/axes.h"
+#include "harness/network_map.h"
 
 namespace jb::harness::cli {
 
@@ -71,6 +72,17 @@ void set_network(PointSpec& point, const std::string& text) {
   point.network = text;
 }
 
+void set_onnx(PointSpec& point, const std::string& text) {
+  if (text.empty()) fail_usage("--onnx: the name of a file is missing");
+  point.op = Op::network;
+  point.onnx = text;
+}
+
+void set_map(PointSpec& point, const std::string& text) {
+  map_rules_from(text);
+  point.map = text;
+}
+
 // m, n and k alone change one size of a product: useful as axes.
 void set_size(PointSpec& point, const std::string& name, const std::string& text) {
   if (point.op != Op::gemm) {
@@ -91,13 +103,7 @@ void set_precision(PointSpec& point, const std::string& text) {
 }
 
 void set_dynamic(PointSpec& point, const std::string& text) {
-  if (text != "backend") {
-    fail_usage(
-        "--dynamic: '{}' is not 'backend', the one place where B of a product that changes "
-        "with each product can be multiplied so far",
-        text);
-  }
-  point.dynamic = true;
+  point.dynamic = dynamic_policy_from(text);
 }
 
 void set_backend(PointSpec& point, const std::string& text) {
@@ -128,19 +134,29 @@ const std::vector<PointFlag>& point_flag_table() {
        [](PointSpec& p, const std::string& t) { apply_named_shape(p, t); }},
       {"network", "NAME", "Workload", "a network; see 'joulebench list networks'", true,
        set_network},
+      {"onnx", "FILE", "Workload", "a network in an ONNX file", true, set_onnx},
       {"data", "DIR", "Workload", "folder of IDX files (gzipped or not) for --dataset", false,
        [](PointSpec& p, const std::string& t) { p.data_dir = t; }},
-      {"dataset", "NAME", "Workload", "data set of networks; default synthetic-digits", false,
-       [](PointSpec& p, const std::string& t) { p.dataset = t; }},
-      {"batch", "N", "Workload", "rows that a network takes at once; default 64", false,
+      {"dataset", "NAME", "Workload",
+       "data set of networks: mnist, synthetic-digits (default of mlp-...); without: drawn inputs",
+       false, [](PointSpec& p, const std::string& t) { p.dataset = t; }},
+      {"batch", "N", "Workload",
+       "samples that a network takes at once; default 64 on a data set, 1 on drawn inputs", false,
        [](PointSpec& p, const std::string& t) {
          p.batch = whole_number("--batch", t, 1, kLargest);
        }},
       {"dist", "KIND", "Workload",
-       "operand values: normal (default), uniform, relu, zeros, bits, sparse:P", false,
-       [](PointSpec& p, const std::string& t) { p.dist = distribution_from(t); }},
-      {"dynamic", "backend", "Workload", "B changes with each product: loading it is counted",
+       "values of operands and drawn inputs: normal (default), uniform, relu, zeros, bits, "
+       "sparse:P",
+       false, [](PointSpec& p, const std::string& t) { p.dist = distribution_from(t); }},
+      {"dynamic", "backend|digital", "Workload",
+       "products: B changes with each one, loading it is counted (backend); networks: who "
+       "multiplies two computed operands",
        false, set_dynamic},
+      {"map", "PATTERN=ID,...", "Machine",
+       "machines of a network's nodes by name or operator, as in 'conv*=crossbar,fc*=photonic:"
+       "photonic-2025,*=onednn'",
+       false, set_map},
       {"precision", "TYPE", "Machine",
        "f64, f32, tf32, bf16, f16, f8e4m3, f8e5m2, s8, u8s8; default: the backend's first", false,
        set_precision},
@@ -195,7 +211,9 @@ void add_list_flag(CLI::App& verb, const std::string& names, std::vector<std::st
 std::string workload_text(const PointSpec& point) {
   if (!point.shape_name.empty()) return point.shape_name;
   if (point.op == Op::network) {
-    return fmt::format("{} {} batch {}", point.network, point.dataset, point.batch);
+    const std::string name = point.onnx.empty() ? point.network : point.onnx;
+    const std::string data = point.dataset.empty() ? "" : " " + point.dataset;
+    return fmt::format("{}{} batch {}", name, data, point.batch);
   }
   if (point.op == Op::gemm) {
     return fmt::format("gemm {},{},{}", point.gemm.m, point.gemm.n, point.gemm.k);
@@ -215,7 +233,7 @@ std::string settings_text(const PointSpec& point) {
   };
   if (point.precision) add("precision", std::string(name_of(*point.precision)));
   if (point.dist.text() != usual.dist.text()) add("dist", point.dist.text());
-  if (point.dynamic) add("dynamic", "backend");
+  if (point.dynamic) add("dynamic", std::string(name_of(*point.dynamic)));
   if (point.seed != usual.seed) add("seed", fmt::format("{}", point.seed));
   if (point.age_s != usual.age_s) add("age", shortest(point.age_s));
   if (point.since_calibration_s) add("since-calibration", shortest(*point.since_calibration_s));
@@ -295,6 +313,10 @@ bool names_workload(const PointFlags& flags) {
 }
 
 std::string point_label(const PointSpec& point) {
+  if (!point.map.empty()) {
+    return fmt::format("{} {} {}", kHybridBackend, point.map, workload_text(point)) +
+           settings_text(point);
+  }
   const std::string device =
       point.device.empty() ? find_backend(point.backend).info().default_device : point.device;
   return point.backend + " " + device + " " + workload_text(point) + settings_text(point);

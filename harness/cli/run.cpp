@@ -26,6 +26,7 @@ int run(const RunFlags& flags, const std::vector<std::string>& command) {
   request.command = command;
   request.directory = flags.directory;
   request.options.cache_dir = flags.cache;
+  request.options.layers = flags.layers;
   request.options.workloads = load_workloads(request.points);
   ProgressDisplay progress(progress_style_from(flags.progress, flags.quiet));
   RunResult result;
@@ -57,7 +58,9 @@ void add_run_verb(CLI::App& app, VerbAction& action, const std::vector<std::stri
                "joulebench run --backend crossbar --age 86400\n"
                "joulebench run --backend onednn,photonic --gemm 64,100,784 -o my-run\n"
                "joulebench run --backend photonic --gemm 1,9,9 -a 'n_mac[pow2]=6:12:2'\n"
-               "joulebench run --network mlp-784-100-10 --dataset mnist --data DIR");
+               "joulebench run --network mlp-784-100-10 --dataset mnist --data DIR\n"
+               "joulebench run --network lenet5 --map 'conv*=crossbar,fc*=photonic,*=onednn'\n"
+               "joulebench run --onnx model.onnx --backend systolic --batch 8");
   const auto flags = std::make_shared<RunFlags>();
   verb->add_option("SUITE", flags->suite,
                    "suite name or file; flags override its points; without a suite and without a "

@@ -22,6 +22,9 @@ constexpr std::size_t kRateColumn = kMovementColumn + 1;
 constexpr std::size_t kFidelityColumn = kRateColumn + 1;
 constexpr std::size_t kAgeColumn = kFidelityColumn + 1;
 
+// Networks without a data set have no accuracy: they share no table with those that have one.
+constexpr const char* kDrawnInputs = "\x01 drawn inputs";
+
 using RecordList = std::vector<const Record*>;
 
 // Groups in order of appearance.
@@ -254,9 +257,10 @@ std::string dataset_table(const Group& group, int width, bool color, Shown& show
   for (const Record* record : group.records) {
     (record->status == Status::ok ? ran : not_run).push_back(record);
   }
-  const std::string title = group.name.empty()
-                                ? "Matrix products, energy in J/MAC"
-                                : "Data set " + printable(group.name) + ", energy in J/MAC";
+  std::string title = "Data set " + printable(group.name);
+  if (group.name.empty()) title = "Matrix products";
+  if (group.name == kDrawnInputs) title = "Networks on drawn inputs";
+  title += ", energy in J/MAC";
   std::string text;
   for (const std::string& line : wrap(title, width, 2)) text += emphasised(line, "1", color);
   if (!ran.empty()) {
@@ -276,8 +280,11 @@ std::string dataset_table(const Group& group, int width, bool color, Shown& show
 std::string energy_table(const std::vector<Record>& records, const TableStyle& style) {
   RecordList list;
   for (const Record& record : records) list.push_back(&record);
-  std::vector<Group> tables =
-      grouped(list, [](const Record& record) { return point_text(record.point, "dataset"); });
+  std::vector<Group> tables = grouped(list, [](const Record& record) {
+    const std::string dataset = point_text(record.point, "dataset");
+    const bool drawn = dataset.empty() && point_text(record.point, "op") == "network";
+    return drawn ? std::string(kDrawnInputs) : dataset;
+  });
   std::stable_partition(tables.begin(), tables.end(),
                         [](const Group& table) { return table.name.empty(); });
   const int width = std::max(style.width, kLeastWidth);

@@ -163,7 +163,7 @@ TEST(Point, IdentityFollowsWhatWasAskedForAndNothingElse) {
       [](PointSpec& p) { p.age_s = 1; },
       [](PointSpec& p) { p.temperature_C = 30; },
       [](PointSpec& p) { p.instances = 2; },
-      [](PointSpec& p) { p.dynamic = true; },
+      [](PointSpec& p) { p.dynamic = DynamicPolicy::backend; },
       [](PointSpec& p) { p.estimate = true; },
       [](PointSpec& p) { p.dist = distribution_from("relu"); },
       [](PointSpec& p) { p.precision = ElementType::f64; }};

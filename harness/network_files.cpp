@@ -1,0 +1,50 @@
+#include "harness/network_files.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "backends/core/text.h"
+#include "harness/layer_table.h"
+
+namespace jb::harness {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostRows = 32;  // of the table of layers in a record
+
+/// Writes a file of the run folder and returns its name there.
+std::string keep(const std::string& directory, const std::string& folder, const std::string& name,
+                 const std::string& bytes) {
+  const fs::path path = fs::path(directory) / folder;
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail_usage("cannot make the folder '{}': {}", path.string(), error.message());
+  write_file_atomically(path / name, bytes);
+  return folder + "/" + name;
+}
+
+}  // namespace
+
+void keep_network_files(Outcome& outcome, const std::string& record_id,
+                        const std::string& directory) {
+  if (!outcome.layers.empty()) {
+    Json table = smaller_layer_table(outcome.layers, kMostRows);
+    if (table.contains("merged") && !directory.empty()) {
+      table["file"] = keep(directory, "layers", record_id + ".json", outcome.layers.dump() + "\n");
+    }
+    outcome.measurement["placements"] = table["placements"];
+    table.erase("placements");
+    outcome.measurement["layers"] = std::move(table);
+  }
+  if (outcome.predictions.empty()) return;
+  outcome.verification["predictions_hash"] = hash_hex(outcome.predictions);
+  if (directory.empty()) return;
+  const char* ending = outcome.prediction_bytes == 1   ? ".u8"
+                       : outcome.prediction_bytes == 2 ? ".u16le"
+                                                       : ".u32le";
+  outcome.verification["predictions_file"] =
+      keep(directory, "predictions", record_id + ending, outcome.predictions);
+}
+
+}  // namespace jb::harness
