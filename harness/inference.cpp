@@ -3,13 +3,18 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
+#include <utility>
 
-#include "backends/core/linear_lowering.h"
+#include "backends/core/table_file.h"
+#include "backends/core/text.h"
 #include "backends/core/threads.h"
 #include "harness/environment.h"
+#include "harness/network_map.h"
 #include "harness/point_context.h"
 #include "harness/point_identity.h"
+#include "harness/run_folder.h"
 #include "harness/runner.h"
 #include "models/onnx/onnx.h"
 
@@ -32,44 +37,113 @@ void check_memory(const GraphView& graph) {
   }
 }
 
-void check_supported(const GraphView& graph, const Device& device, ElementType precision) {
-  for (const NodeView& node : graph.nodes) {
-    for (const LinearProduct& product : products_of(graph, node)) {
-      const OperandMode mode = product.stationary ? OperandMode::stationary : OperandMode::dynamic;
-      const Support support = device.supports(product.shape, mode, precision);
-      if (!support) fail_unsupported("node '{}': {}", node.name, support.reason);
-    }
-  }
-}
-
-/// Nodes that are linear in the model and were placed elsewhere than on the machine.
-std::vector<std::string> elsewhere(const GraphView& graph, const Executable& executable,
-                                   const std::string& backend) {
+/// Nodes that are linear in the model and were placed on the digital side.
+std::vector<std::string> elsewhere(const GraphView& graph, const Executable& executable) {
   std::map<std::string, bool> linear;
   for (const NodeView& node : graph.nodes) linear[node.name] = is_linear(node.op);
   std::vector<std::string> names;
   const std::vector<std::string>& layers = executable.layer_names();
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (executable.placements()[i] != backend && linear[layers[i]]) names.push_back(layers[i]);
+    if (executable.placements()[i] == "digital" && linear[layers[i]]) names.push_back(layers[i]);
   }
   return names;
 }
 
+/// The inputs' hash: types, sizes and elements of all of them.
+std::string hash_of(const std::vector<Tensor>& inputs) {
+  std::string text;
+  for (const Tensor& input : inputs) {
+    text += fmt::format("{}:{}:{};", name_of(input.type()), to_string(input.dims()),
+                        hash_hex({static_cast<const char*>(input.raw()), input.bytes()}));
+  }
+  return hash_hex(text);
+}
+
+Outcome outcome_of(const PointContext& context, const Device& device, const GraphView& bound,
+                   const Executable& executable, const Counts& counts, double host_time_s) {
+  Outcome outcome;
+  outcome.implementation = executable.implementation();
+  outcome.work.macs = bound.macs();
+  Pricing pricing;
+  pricing.prices = &executable.prices();
+  pricing.layer_names = &executable.layer_names();
+  pricing.source = context.price_source();
+  pricing.digital_arithmetic = context.backend.info().kind == "cmos";
+  pricing.compulsory_bytes = bound.interface_elements() * link_bytes(context);
+  pricing.temperature_C = context.point.temperature_C;
+  outcome.work.compulsory_bytes = pricing.compulsory_bytes;
+  outcome.measurement["stationary_operand"] = executable.resident() ? "resident" : "reloaded";
+  add_host_time(outcome, host_time_s);
+  // A model without a product has no energy of one.
+  if (outcome.work.macs > 0) {
+    add_energy(outcome, counts, pricing);
+    if (!context.measured()) {
+      add_modelled_time(outcome, counts.execution.device_time_s, device.peak_mac_per_s(),
+                        context.time_source());
+    }
+  }
+  add_device_lints(outcome, context.spec, executable.prices());
+  return outcome;
+}
+
+results::Record record_of(const PointContext& context, const Device& device, Outcome outcome,
+                          const std::vector<Tensor>& inputs, const std::string& map) {
+  const DeviceSpec& spec = context.spec;
+  results::Record record;
+  record.time_utc = utc_now();
+  record.status = outcome.status;
+  record.reason = std::move(outcome.reason);
+  record.point = identity_json(context.point, context.backend.info(),
+                               {spec.name(), spec.hash(), calibration_of(context.point, device),
+                                outcome.implementation, spec.theory_bound(), map});
+  record.point["data"] = {{"dist", "given"}, {"hash", hash_of(inputs)}};
+  record.versions = {{"model_version", context.backend.info().model_version},
+                     {"device_hash", spec.hash()},
+                     {"tables_hash", tables_hash()}};
+  record.point_id = results::point_id_of(record.point);
+  record.record_id = results::record_id_of(record.point_id, record.versions);
+  record.work = outcome.work;
+  record.quantities = std::move(outcome.quantities);
+  record.ledger = std::move(outcome.ledger);
+  record.setup_ledger = std::move(outcome.setup_ledger);
+  record.verification = std::move(outcome.verification);
+  record.measurement = std::move(outcome.measurement);
+  record.lints = std::move(outcome.lints);
+  return record;
+}
+
 }  // namespace
 
-InferenceMachine::InferenceMachine(const PointSpec& point)
-    : point_(point), backend_(find_backend(point.backend)) {
-  point_.gemm = {1, 1, 1};  // sizes are those of the models
-  check_runnable(point_);
+InferenceMachine::InferenceMachine(const PointSpec& point) : point_(point) {
+  PointSpec checked = point;
+  if (!point.map.empty()) {  // the machines of a map check what is theirs
+    checked.map.clear();
+    checked.set.clear();
+    checked.precision.reset();
+  }
+  checked.dynamic.reset();
+  checked.gemm = {1, 1, 1};  // sizes are those of the models
+  check_runnable(checked);
   if (point_.instances > 1) fail_usage("--instances: a model runs on one device here");
-  if (const Support available = backend_.available(); !available) {
-    throw Error(ErrorCode::not_available,
-                fmt::format("backend '{}' is not available: {}", point.backend, available.reason));
+  if (!point_.map.empty()) hybrid_ = std::make_unique<HybridBackend>(point_);
+  if (const Support available = backend().available(); !available) {
+    throw Error(ErrorCode::not_available, fmt::format("backend '{}' is not available: {}",
+                                                      backend().info().id, available.reason));
   }
   set_thread_count(threads_of(point_));
-  spec_ =
-      load_device(backend_, point_.device.empty() ? backend_.info().default_device : point_.device);
+  if (hybrid_ != nullptr) {
+    spec_ = hybrid_->spec();
+    return;
+  }
+  spec_ = load_device(backend(),
+                      point_.device.empty() ? backend().info().default_device : point_.device);
   for (const auto& [key, value] : point_.set) spec_.set(key, value);
+}
+
+InferenceMachine::~InferenceMachine() = default;
+
+const Backend& InferenceMachine::backend() const {
+  return hybrid_ != nullptr ? *hybrid_ : find_backend(point_.backend);
 }
 
 Inference InferenceMachine::run(const std::filesystem::path& model,
@@ -83,20 +157,36 @@ Inference InferenceMachine::run(const std::filesystem::path& model,
       inputs.empty() || inputs[0].rank() == 0 ? 1 : std::max<std::int64_t>(1, inputs[0].dims()[0]);
   const GraphView bound = graph.bind(batch);
   check_memory(bound);
+  PointSpec point = point_;
+  point.op = Op::network;
+  point.network = graph.name();
+  point.dataset.clear();
+  point.batch = batch;
   const RunOptions run_options;
-  const PointContext context{point_, run_options, backend_, spec_,
-                             precision_of(point_, backend_.info())};
+  const PointContext context{point, run_options, backend(), spec_,
+                             precision_of(point, backend().info())};
   // Each run has a machine of its own, so that none finds another's plans or clocks.
-  const auto device = backend_.open(spec_, {point_.seed, 0, context.precision});
-  check_supported(bound, *device, context.precision);
-  CompileOptions options;
-  options.precision = context.precision;
+  const auto device = backend().open(spec_, {point.seed, 0, context.precision});
+  const CompileOptions options = compile_options(context, bound);
+  if (const Support support = device->supports_network(bound, options); !support) {
+    fail_unsupported("'{}': {}", model.string(), support.reason);
+  }
   const auto executable = device->compile(bound, options);
-  bring_to_age(context, *device);
+  Counts counts;
+  counts.calibration = bring_to_age(context, *device);
   Inference result;
-  executable->run(inputs, result.outputs, Draw{}, nullptr);
+  const auto start = std::chrono::steady_clock::now();
+  const Execution execution = executable->run(inputs, result.outputs, Draw{}, nullptr);
+  const double host_time_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  counts.setup = executable->setup();
+  counts.execution = execution.activity;
   for (const int output : bound.outputs) result.names.push_back(bound.value(output).name);
-  result.ran_on_host = elsewhere(bound, *executable, backend_.info().id);
+  result.ran_on_host = elsewhere(bound, *executable);
+  Outcome outcome = outcome_of(context, *device, bound, *executable, counts, host_time_s);
+  add_execution_lints(outcome, execution.lints);
+  result.record = record_of(context, *device, std::move(outcome), inputs,
+                            hybrid_ != nullptr ? hybrid_->canonical_map() : "");
   return result;
 }
 

@@ -2,11 +2,13 @@
 // A model run once on one opened machine: what `infer` and `conformance` share.
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "backends/backend.h"
 #include "harness/point.h"
+#include "results/record.h"
 
 namespace jb::harness {
 
@@ -14,21 +16,29 @@ struct Inference {
   std::vector<Tensor> outputs;           ///< in the order of the model's
   std::vector<std::string> names;        ///< of the outputs
   std::vector<std::string> ran_on_host;  ///< linear nodes that another than the machine computed
+  /// Of the run as a network point: energy and time as the machine has them, of the inputs given
+  /// (known by their hash).
+  results::Record record;
 };
+
+class HybridBackend;  // harness/network_map.h
 
 class InferenceMachine {
  public:
   /// Reads the point's device. Usage error for what makes no sense; ErrorCode::not_available when
   /// the backend cannot run here.
   explicit InferenceMachine(const PointSpec& point);
+  ~InferenceMachine();
 
   /// Loads the model for these inputs and runs it. Usage error for a model or inputs that make no
   /// sense; Unsupported for what is not covered or what the machine does not multiply.
   Inference run(const std::filesystem::path& model, const std::vector<Tensor>& inputs);
 
  private:
+  [[nodiscard]] const Backend& backend() const;
+
   PointSpec point_;
-  const Backend& backend_;
+  std::unique_ptr<HybridBackend> hybrid_;  // the machines of --map; null without
   DeviceSpec spec_;
 };
 

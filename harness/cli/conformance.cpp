@@ -98,7 +98,7 @@ void add_conformance_verb(CLI::App& app, VerbAction& action) {
   verb->add_option("DIR", flags->folders,
                    "folders with model.onnx and test_data_set_*, or trees of them")
       ->required();
-  add_point_flags(*verb, flags->points, FlagUse::one_gemm);
+  add_point_flags(*verb, flags->points, FlagUse::one_model);
   verb->add_option("--rtol", flags->relative, "relative tolerance (default 1e-3)")
       ->type_name("X")
       ->group("Comparison");

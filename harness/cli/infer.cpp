@@ -14,6 +14,7 @@
 #include "harness/cli/point_flags.h"
 #include "harness/inference.h"
 #include "harness/io/tensor_io.h"
+#include "results/report/terminal_table.h"
 
 namespace jb::harness::cli {
 
@@ -27,6 +28,8 @@ struct InferFlags {
   std::vector<std::string> inputs;
   std::string output;
   std::string format = "npy";
+  std::string color = "auto";
+  bool json = false;
   bool quiet = false;
 };
 
@@ -58,6 +61,7 @@ void describe(const std::string& name, const Tensor& tensor) {
 }
 
 int infer(const InferFlags& flags) {
+  check_choice("--color", flags.color, {"auto", "always", "never"});
   check_choice("--format", flags.format, {"npy", "pb"});
   const PointSpec point = one_machine_point(flags.points);
   make_folder(flags.output);
@@ -69,9 +73,14 @@ int infer(const InferFlags& flags) {
     const Tensor& tensor = result.outputs[i];
     if (!flags.output.empty()) {
       write_tensor(output_path(flags, i, tensor), result.names[i], tensor);
-    } else if (!flags.quiet) {
+    } else if (!flags.quiet && !flags.json) {
       describe(result.names[i], tensor);
     }
+  }
+  if (flags.json) {
+    print(results::to_json(result.record).dump() + "\n");
+  } else if (!flags.quiet && result.record.work.macs > 0) {
+    print(results::energy_table({result.record}, table_style(flags.color)));
   }
   return kDone;
 }
@@ -88,12 +97,16 @@ void add_infer_verb(CLI::App& app, VerbAction& action) {
   verb->add_option("--input", flags->inputs,
                    "a .npy or ONNX TensorProto .pb for each input, in the model's order")
       ->type_name("FILE...");
-  add_point_flags(*verb, flags->points, FlagUse::one_gemm);
+  add_point_flags(*verb, flags->points, FlagUse::one_model);
   verb->add_option("-o,--output", flags->output, "writes output_0, output_1, ... there")
       ->type_name("DIR")
       ->group("Output");
   verb->add_option("--format", flags->format, "npy (default) or pb, of the files written")
       ->type_name("FORMAT")
+      ->group("Output");
+  verb->add_flag("--json", flags->json, "the record on stdout")->group("Output");
+  verb->add_option("--color", flags->color, "auto, always or never")
+      ->type_name("WHEN")
       ->group("Output");
   verb->add_flag("-q,--quiet", flags->quiet, "no summary: files and exit code")->group("Output");
   verb->callback([flags, &action] { action = [flags] { return infer(*flags); }; });

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <string_view>
 
 #include "backends/core/text.h"
 #include "harness/cli/app.h"
@@ -12,6 +13,7 @@
 #include "harness/suite.h"
 #include "models/dataset.h"
 #include "models/networks/registry.h"
+#include "models/onnx/onnx.h"
 
 namespace jb::harness::cli {
 
@@ -180,17 +182,29 @@ constexpr Format kFormats[] = {
     {"table", "output", "aligned table of run and estimate, for terminals"},
     {"jsonl", "output, input", "records, one JSON object a line (schema joulebench/record/1)"},
     {"json", "output, input", "suites, device files, run.json, one record"},
-    {"npy", "output, input", "matrices of multiply, float32 or float64, C or Fortran order"},
+    {"npy", "output, input",
+     "matrices of multiply, float32 or float64, C or Fortran order; tensors of infer, any type"},
+    {"onnx", "output, input", "networks: opsets 1 to 20, weights inside or beside the file"},
+    {"pb", "output, input", "tensors of infer and conformance: one serialised ONNX TensorProto"},
     {"idx", "input", "image data sets (MNIST), gzipped or not"},
 };
 
 void list_formats(const ListOptions& options) {
   Json all = Json::array();
+  const Support onnx = models::onnx_support();
   for (const Format& format : kFormats) {
-    all.push_back(
-        {{"name", format.name}, {"use", format.use}, {"description", format.description}});
+    const bool needs_onnx =
+        std::string_view(format.name) == "onnx" || std::string_view(format.name) == "pb";
+    const Support support = needs_onnx ? onnx : Support::yes();
+    all.push_back({{"name", format.name},
+                   {"use", format.use},
+                   {"description", format.description},
+                   {"available", support.ok},
+                   {"reason", support.reason}});
     if (!options.json) {
-      print_entry(fmt::format("{} ({})", format.name, format.use), format.description);
+      std::string text = format.description;
+      if (!support) text += "\nunavailable: " + support.reason;
+      print_entry(fmt::format("{} ({})", format.name, format.use), text);
     }
   }
   if (options.json) print_json(all);

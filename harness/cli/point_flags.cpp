@@ -267,11 +267,14 @@ void add_point_flags(CLI::App& verb, PointFlags& flags, FlagUse use) {
     for (const PointFlag& flag : point_flag_table()) {
       const std::string name = flag.name;
       const bool of_workload = std::string(flag.group) == "Workload";
-      if (group != std::string(flag.group) || (use == FlagUse::one_gemm && of_workload)) continue;
+      if (group != std::string(flag.group)) continue;
+      const bool of_model = use == FlagUse::one_model && name == "dynamic";
+      const bool taken = use == FlagUse::points || !of_workload || of_model;
+      if (!taken) continue;
       verb.add_option_function<std::string>(
               "--" + name, [&flags, name](const std::string& text) { flags.values[name] = text; },
               flag.help)
-          ->type_name(use == FlagUse::one_gemm && name == "backend" ? "ID" : flag.metavar)
+          ->type_name(use != FlagUse::points && name == "backend" ? "ID" : flag.metavar)
           ->group(group);
     }
   };
@@ -279,7 +282,7 @@ void add_point_flags(CLI::App& verb, PointFlags& flags, FlagUse use) {
   add("Machine");
   add_list_flag(verb, "--set", flags.set, "KEY=VALUE", "changes a device parameter (repeatable)",
                 "Machine");
-  if (use == FlagUse::one_gemm) return;
+  if (use != FlagUse::points) return;
   add_list_flag(verb, "-a,--axis", flags.axes, "NAME=VALUES",
                 "sweep axis over a flag, m, n, k or a --set key: a,b,c or lo:hi:step, "
                 "NAME[pow2]=lo:hi:step, NAME[log]=lo:hi:count (repeatable, crossed)",

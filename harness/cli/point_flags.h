@@ -30,6 +30,7 @@ struct PointFlags {
 enum class FlagUse {
   points,    ///< run, estimate: every flag
   one_gemm,  ///< multiply: no workload, no axes, one backend
+  one_model  ///< infer, conformance: the same, and what networks may choose
 };
 
 void add_point_flags(CLI::App& verb, PointFlags& flags, FlagUse use);
@@ -37,8 +38,8 @@ void add_point_flags(CLI::App& verb, PointFlags& flags, FlagUse use);
 /// One point from flags, without axes: for multiply. Its workload is left as it is by default.
 PointSpec one_point(const PointFlags& flags);
 
-/// The same with the backend that the device belongs to, for verbs with one machine. Usage error when
-/// backend and device do not go together.
+/// The same with the backend that the device belongs to, for verbs with one machine. Usage error
+/// when backend and device do not go together.
 PointSpec one_machine_point(const PointFlags& flags);
 
 /// All points that flags and axes ask for.
