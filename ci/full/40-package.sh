@@ -9,7 +9,7 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
 
 suite=bookworm
-build_preset ci
+build_preset ci joulebench
 say "each header alone"
 cmake --build "$build_root/ci" --parallel "$jobs" --target package_headers >&2
 
