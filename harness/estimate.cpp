@@ -87,6 +87,12 @@ OperandMoments moments_from(const Json& json, const std::string& where) {
   read("mean_abs", moments.mean_abs);
   read("max_abs", moments.max_abs);
   read("nonzero_frac", moments.nonzero_frac);
+  if (json.contains("signed_rows_frac")) {
+    read("signed_rows_frac", moments.signed_rows_frac.emplace());
+    if (*moments.signed_rows_frac < 0 || *moments.signed_rows_frac > 1) {
+      fail_usage("{}: the operand statistics are no moments of any data", where);
+    }
+  }
   if (moments.mean_square < 0 || moments.mean_abs < 0 || moments.max_abs < 0 ||
       moments.nonzero_frac < 0 || moments.nonzero_frac > 1) {
     fail_usage("{}: the operand statistics are no moments of any data", where);

@@ -15,10 +15,12 @@ namespace jb::harness {
 namespace {
 
 Json moments_json(const OperandMoments& moments) {
-  return {{"mean_square", moments.mean_square},
-          {"mean_abs", moments.mean_abs},
-          {"max_abs", moments.max_abs},
-          {"nonzero_frac", moments.nonzero_frac}};
+  Json json = {{"mean_square", moments.mean_square},
+               {"mean_abs", moments.mean_abs},
+               {"max_abs", moments.max_abs},
+               {"nonzero_frac", moments.nonzero_frac}};
+  if (moments.signed_rows_frac) json["signed_rows_frac"] = *moments.signed_rows_frac;
+  return json;
 }
 
 template <class Make>

@@ -3,6 +3,7 @@
 // can take it (`estimate --stats RECORD`). Sums are float64 in a fixed order.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "backends/core/matrix.h"
@@ -15,6 +16,9 @@ struct OperandMoments {
   double mean_abs = 0.7978845608028654;  ///< mean of |x|; default: standard normal, sqrt(2/pi)
   double max_abs = 4;                    ///< max |x|
   double nonzero_frac = 1;               ///< share of elements that are not zero
+  /// Share of rows with a negative element, where the machine must know (light intensities have no
+  /// sign); machines that need not leave it unknown.
+  std::optional<double> signed_rows_frac = {};
 
   /// Peak-to-average power ratio max(x^2) / mean(x^2); 1 for an all-zero operand.
   [[nodiscard]] double papr() const noexcept;

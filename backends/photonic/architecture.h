@@ -19,5 +19,9 @@ struct Architecture {
 
 /// Balanced-homodyne array (R. Hamerly et al., PRX 9, 021032 (2019)).
 std::unique_ptr<Device> open_homodyne(const DeviceSpec& spec, const DeviceInstance& instance);
+/// Machines of tiles (backends/photonic/tiled/parameters.h).
+std::unique_ptr<Device> open_mzi_mesh(const DeviceSpec& spec, const DeviceInstance& instance);
+std::unique_ptr<Device> open_wdm_mrr(const DeviceSpec& spec, const DeviceInstance& instance);
+std::unique_ptr<Device> open_wdm_coherent(const DeviceSpec& spec, const DeviceInstance& instance);
 
 }  // namespace jb::photonic

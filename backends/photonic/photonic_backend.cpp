@@ -5,6 +5,7 @@
 #include "backends/backend.h"
 #include "backends/photonic/architecture.h"
 #include "backends/photonic/parameters.h"
+#include "backends/photonic/tiled/parameters.h"
 
 namespace jb {
 namespace photonic {
@@ -13,6 +14,9 @@ namespace {
 /// The first is that of device files which do not name one.
 constexpr Architecture kArchitectures[] = {
     {"homodyne", parameter_schema, open_homodyne},
+    {"mzi_mesh", mesh_keys, open_mzi_mesh},
+    {"wdm_mrr", ring_bank_keys, open_wdm_mrr},
+    {"wdm_coherent", coherent_keys, open_wdm_coherent},
 };
 
 std::vector<ParameterSpec> all_keys() {
