@@ -240,24 +240,31 @@ ModeFields unit_fields(std::int64_t modes) {
 
 void pass_mesh(const MeshPhases& phases, const MeshOptics& optics, ModeFields& fields) {
   const std::int64_t cols = fields.re.cols();
-  std::vector<std::int64_t> met(phases.outputs.size(), 0);
+  // Columns that a mode has passed; MZIs follow each other as early as they can.
+  std::vector<std::int64_t> column(phases.outputs.size(), 0);
+  const auto lost_until = [&](std::size_t mode, std::int64_t next) {
+    const auto skipped = static_cast<double>(next - column[mode]);
+    return optics.balanced ? std::pow(optics.field_transmission, skipped) : 1.0;
+  };
   for (std::size_t i = 0; i < phases.mzis.size(); ++i) {
     const MziPhases& mzi = phases.mzis[i];
-    std::array<Complex, 4> r = without_phi(mzi.theta, splitters_of(optics.splitters, i));
-    const Complex external = std::polar(1.0, mzi.phi);
-    r[0] *= external;
-    r[2] *= external;
-    for (Complex& x : r) x *= optics.field_transmission;
     const std::int64_t m = mzi.mode;
+    const auto upper = static_cast<std::size_t>(m);
+    const std::int64_t at = std::max(column[upper], column[upper + 1]);
+    const Complex external = std::polar(optics.field_transmission * lost_until(upper, at), mzi.phi);
+    const double lower = optics.field_transmission * lost_until(upper + 1, at);
+    std::array<Complex, 4> r = without_phi(mzi.theta, splitters_of(optics.splitters, i));
+    r[0] *= external;
+    r[1] *= lower;
+    r[2] *= external;
+    r[3] *= lower;
     mix(r, cols, &fields.re(m, 0), &fields.im(m, 0), &fields.re(m + 1, 0), &fields.im(m + 1, 0));
-    ++met[static_cast<std::size_t>(m)];
-    ++met[static_cast<std::size_t>(m) + 1];
+    column[upper] = column[upper + 1] = at + 1;
   }
   const auto columns = static_cast<std::int64_t>(phases.outputs.size());
   for (std::size_t i = 0; i < phases.outputs.size(); ++i) {
-    const double dummies = optics.balanced ? static_cast<double>(columns - met[i]) : 0.0;
     multiply_row(fields, static_cast<std::int64_t>(i),
-                 std::polar(std::pow(optics.field_transmission, dummies), phases.outputs[i]));
+                 std::polar(lost_until(i, columns), phases.outputs[i]));
   }
 }
 

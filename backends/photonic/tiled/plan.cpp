@@ -68,6 +68,14 @@ Matrix<double> squares_of(const RealisedWeights& weights, std::int64_t slots) {
   return sums;
 }
 
+/// kappa times the rms of a sum of independent products of weights and activations of the given
+/// peak-to-average ratio. A row that is scaled to its largest element has none above its length.
+double adc_full_scale(const TiledParameters& p, std::int64_t k, double rms_b) {
+  const auto length = static_cast<double>(k);
+  const double papr = p.full_scale_a > 0 ? p.adc_papr : std::min(p.adc_papr, length);
+  return p.adc_kappa * rms_b * std::sqrt(std::min(static_cast<double>(p.slots), length) / papr);
+}
+
 RealisedWeights transposed_of(const RealisedWeights& weights) {
   RealisedWeights out;
   out.values = copy_as<double>(weights.values.view().transposed());
@@ -161,9 +169,7 @@ TiledPlan::Side TiledPlan::make_side(bool transposed, bool host_f32) const {
   const TiledParameters& p = machine_->parameters;
   const MatrixView<const double> b = transposed ? b_.view().transposed() : b_.view();
   Side side;
-  const double rms = std::sqrt(b_moments_.mean_square);
-  side.adc_full_scale =
-      p.adc_kappa * rms * std::sqrt(static_cast<double>(std::min(p.slots, b.rows)) / p.adc_papr);
+  side.adc_full_scale = adc_full_scale(p, b.rows, std::sqrt(b_moments_.mean_square));
   const LockState lock = lock_state(side.adc_full_scale);
   // Light that passes a mesh backwards meets the transposed matrix.
   const bool reciprocal = transposed && p.kind == TiledKind::mesh;

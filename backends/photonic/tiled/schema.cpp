@@ -30,8 +30,11 @@ void add_core(Schema& s) {
                            0));
   number(s, "adc.kappa", "1", 0.5, 1000,
          "full scale in units of the rms that independent elements give", 4);
-  number(s, "adc.papr", "1", 1, 1e6,
-         "peak-to-average power ratio of activations that the full scale is made for", 10);
+  number(
+      s, "adc.papr", "1", 1, 1e6,
+      "peak-to-average power ratio of activations that the full scale is made for (at most a row's "
+      "length)",
+      10);
 }
 
 void add_weight_store(Schema& s) {
