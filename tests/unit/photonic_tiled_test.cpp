@@ -95,7 +95,7 @@ std::vector<double> codes_of(const Matrix<double>& a, std::int64_t row, double l
   for (std::int64_t l = 0; l < a.cols(); ++l) full = std::max(full, std::abs(a(row, l)));
   std::vector<double> codes;
   for (std::int64_t l = 0; l < a.cols(); ++l) {
-    const double x = a(row, l) * (1 / full);
+    const double x = a(row, l) / full;
     const double sent = part == 0 ? x : std::max(0.0, part * x);
     codes.push_back(analog::round_half_even(sent * levels));
   }
@@ -138,9 +138,8 @@ void expect_integers(const std::string& preset, std::int64_t slots, bool intensi
         for (std::int64_t top = 0; top < a.cols(); top += slots) {
           double sum = 0;
           for (std::int64_t l = top; l < std::min(a.cols(), top + slots); ++l) {
-            const double w = weight_codes
-                                 ? analog::round_half_even(b(l, j) * (1 / largest) * levels_b)
-                                 : b(l, j);
+            const double w =
+                weight_codes ? analog::round_half_even(b(l, j) / largest * levels_b) : b(l, j);
             sum += q[static_cast<std::size_t>(l)] * w;
           }
           const double step = adc.convert(sum * (1 / levels_a * unit_b * (1 / adc.lsb())));

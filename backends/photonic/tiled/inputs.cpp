@@ -28,13 +28,14 @@ void visit(const ConstMatrixRef& a, F f) {
 
 /// What one element of a row is sent as, relative to full scale.
 struct Encoding {
-  double reciprocal = 0;
+  double full_scale = 0;
   bool shifted = false;   ///< (x + 1) / 2
   bool negative = false;  ///< max(-x, 0)
   bool positive = false;  ///< max(x, 0)
 
   [[nodiscard]] double operator()(double a) const {
-    const double x = std::clamp(a * reciprocal, -1.0, 1.0);
+    if (full_scale <= analog::kLeastFullScale) return shifted ? 0.5 : 0;
+    const double x = std::clamp(a / full_scale, -1.0, 1.0);
     if (shifted) return (x + 1) / 2;
     if (negative) return std::max(-x, 0.0);
     return positive ? std::max(x, 0.0) : x;
@@ -44,7 +45,7 @@ struct Encoding {
 Encoding encoding_of(const TiledParameters& p, const RowScales& scales, InputPart part,
                      std::size_t i) {
   Encoding e;
-  e.reciprocal = analog::reciprocal_of(scales.full_scale[i]);
+  e.full_scale = scales.full_scale[i];
   if (!p.intensities()) return e;
   const bool is_signed = scales.is_signed[i] != 0;
   e.shifted = is_signed && p.signed_inputs == SignedInputs::offset;

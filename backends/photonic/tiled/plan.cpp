@@ -45,13 +45,12 @@ const std::vector<PackedMatrix<T>>& packed_of(const std::vector<PackedMatrix<flo
 
 template <class T>
 std::vector<PackedMatrix<T>> pack(const Matrix<double>& values, std::int64_t slots) {
-  std::vector<PackedMatrix<T>> packed;
-  const Matrix<T> typed = copy_as<T>(values.view());
+  std::vector<std::int64_t> lengths;
   for (std::int64_t top = 0; top < values.rows(); top += slots) {
-    const std::int64_t count = std::min(slots, values.rows() - top);
-    packed.emplace_back(typed.view().block(top, 0, count, values.cols()));
+    lengths.push_back(std::min(slots, values.rows() - top));
   }
-  return packed;
+  const Matrix<T> typed = copy_as<T>(values.view());
+  return pack_segments<T>(typed.view(), lengths);
 }
 
 /// Sums of w^2 of every slot tile and column, in B's unit.

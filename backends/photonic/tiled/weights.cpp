@@ -23,11 +23,12 @@ RealisedWeights targets(const TiledParameters& p, MatrixView<const double> b, do
   out.values = Matrix<double>(b.rows, b.cols);
   const analog::Dac dac{p.kind == TiledKind::mesh ? 0 : static_cast<int>(p.bits_b)};
   out.integer = dac.bits > 0;
-  const double scale = analog::reciprocal_of(largest);
   if (out.integer) out.unit = largest / dac.full_code();
   for (std::int64_t l = 0; l < b.rows; ++l) {
     for (std::int64_t j = 0; j < b.cols; ++j) {
-      out.values(l, j) = out.integer ? dac.code(b(l, j) * scale) : b(l, j);
+      out.values(l, j) =
+          out.integer ? (largest > analog::kLeastFullScale ? dac.code(b(l, j) / largest) : 0.0)
+                      : b(l, j);
     }
   }
   return out;
