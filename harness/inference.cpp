@@ -126,10 +126,7 @@ InferenceMachine::InferenceMachine(const PointSpec& point) : point_(point) {
   check_runnable(checked);
   if (point_.instances > 1) fail_usage("--instances: a model runs on one device here");
   if (!point_.map.empty()) hybrid_ = std::make_unique<HybridBackend>(point_);
-  if (const Support available = backend().available(); !available) {
-    throw Error(ErrorCode::not_available, fmt::format("backend '{}' is not available: {}",
-                                                      backend().info().id, available.reason));
-  }
+  if (!available()) return;
   set_thread_count(threads_of(point_));
   if (hybrid_ != nullptr) {
     spec_ = hybrid_->spec();
@@ -141,6 +138,8 @@ InferenceMachine::InferenceMachine(const PointSpec& point) : point_(point) {
 }
 
 InferenceMachine::~InferenceMachine() = default;
+
+Support InferenceMachine::available() const { return backend().available(); }
 
 const Backend& InferenceMachine::backend() const {
   return hybrid_ != nullptr ? *hybrid_ : find_backend(point_.backend);

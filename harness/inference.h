@@ -25,10 +25,12 @@ class HybridBackend;  // harness/network_map.h
 
 class InferenceMachine {
  public:
-  /// Reads the point's device. Usage error for what makes no sense; ErrorCode::not_available when
-  /// the backend cannot run here.
+  /// Reads the point's device. Usage error for what makes no sense.
   explicit InferenceMachine(const PointSpec& point);
   ~InferenceMachine();
+
+  /// Whether the machine is here, with the reason when not.
+  [[nodiscard]] Support available() const;
 
   /// Loads the model for these inputs and runs it. Usage error for a model or inputs that make no
   /// sense; Unsupported for what is not covered or what the machine does not multiply.

@@ -67,6 +67,10 @@ int conformance(const ConformanceFlags& flags) {
     for (const auto& found : find_cases(folder)) cases.push_back(found);
   }
   InferenceMachine machine(point);
+  if (const Support here = machine.available(); !here) {
+    say(fmt::format("unavailable: {}", here.reason));
+    return kSomeFailed;
+  }
   std::int64_t passed = 0;
   std::int64_t failed = 0;
   std::int64_t skipped = 0;

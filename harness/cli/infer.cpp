@@ -68,6 +68,10 @@ int infer(const InferFlags& flags) {
   std::vector<Tensor> inputs;
   for (const std::string& path : flags.inputs) inputs.push_back(read_tensor(path));
   InferenceMachine machine(point);
+  if (const Support here = machine.available(); !here) {
+    say(fmt::format("unavailable: {}", here.reason));
+    return kSomeFailed;
+  }
   const Inference result = machine.run(flags.model, inputs);
   for (std::size_t i = 0; i < result.outputs.size(); ++i) {
     const Tensor& tensor = result.outputs[i];
