@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include "backends/photonic/physics.h"
@@ -105,6 +106,8 @@ void Accounting::add_converters(const DeviceSpec& spec) {
   // Its bias flows because an operation runs: B0.
   offer(integrator, price_from(spec, "energy.integrator_W", "integrator", "bias second",
                                Category::compute, kB0));
+  offer(amplifier,
+        price_from(spec, "energy.amplifier_J", "amplifier", "amplify", kConversion, kB0));
   offer(adc, adc_price(spec, p_));
   // Undivided figures hold memory as well: B1, and no boundary below it is known.
   offer(input_a, price_from(spec, "energy.input_J", "transmitter (undivided)", "send activation",
@@ -137,6 +140,8 @@ void Accounting::add_memories(const DeviceSpec& spec) {
   offer(dram_c, dram("write result byte"));
   offer(bias, price_from(spec, "static.modulator_W", "modulator", "bias second",
                          Category::static_power, Boundary::B3));
+  offer(lock, price_from(spec, "static.lock_W", "phase lock", "hold second", Category::static_power,
+                         Boundary::B3));
 }
 
 void Accounting::note(Activity& activity, Action action, double count) const {
@@ -158,6 +163,7 @@ Activity Accounting::product(const GemmShape& shape, double papr) const {
   note(activity, modulator_a, c.activation_symbols);
   note(activity, modulator_b, c.weight_symbols);
   note(activity, integrator, c.integration_s);
+  note(activity, amplifier, c.readouts);
   note(activity, adc, c.readouts);
   note(activity, input_a, c.activation_symbols);
   note(activity, input_b, c.weight_symbols);
@@ -170,6 +176,37 @@ Activity Accounting::product(const GemmShape& shape, double papr) const {
   note(activity, dram_b, k * n * bytes_b_);
   note(activity, dram_c, m * n * bytes_c_);
   note(activity, bias, c.modulator_s);
+  note(activity, lock, c.modulator_s);
+  return activity;
+}
+
+Activity Accounting::calibration(std::int64_t rows, std::int64_t cols, std::int64_t readings,
+                                 bool detectors) const {
+  const auto m = static_cast<double>(rows);
+  const auto n = static_cast<double>(cols);
+  const auto times = static_cast<double>(readings);
+  const auto cycles = static_cast<double>(p_.calibration_cycles());
+  const double symbols = cycles * times;
+  const double readouts = (detectors ? m * n : m + n) * times;
+  const double shortest = p_.adc_rate_Hz > 0 ? std::ceil(p_.clock_Hz / p_.adc_rate_Hz) : 0;
+  Activity activity;
+  activity.device_time_s = std::max(cycles, shortest) * times / p_.clock_Hz;
+  // Test light is constant: its peak is its mean.
+  note(activity, laser, m * n * symbols * p_.n_mac);
+  for (const auto& [dac, modulator, input, lanes] :
+       {std::tuple{dac_a, modulator_a, input_a, m}, std::tuple{dac_b, modulator_b, input_b, n}}) {
+    note(activity, dac, lanes * symbols);
+    note(activity, modulator, lanes * symbols);
+    note(activity, input, lanes * symbols);
+  }
+  note(activity, integrator, readouts * cycles / p_.clock_Hz);
+  note(activity, amplifier, readouts);
+  note(activity, adc, readouts);
+  note(activity, output, readouts);
+  note(activity, sram_c, readouts * bytes_c_);
+  const double modulator_s = (m + n) * activity.device_time_s;
+  note(activity, bias, modulator_s);
+  note(activity, lock, modulator_s);
   return activity;
 }
 

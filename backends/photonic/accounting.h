@@ -45,6 +45,10 @@ class Accounting {
   [[nodiscard]] const PriceTable& prices() const noexcept { return prices_; }
   /// Activity of one product.
   [[nodiscard]] Activity product(const GemmShape& shape, double papr) const;
+  /// Activity of a calibration: `readings` times, all `rows` + `cols` lanes send test light for a
+  /// full integration and are read; every one of the rows x cols detectors when `detectors`.
+  [[nodiscard]] Activity calibration(std::int64_t rows, std::int64_t cols, std::int64_t readings,
+                                     bool detectors) const;
   /// Activity of writing a changed B (k x n) back to the memories it is modulated from.
   [[nodiscard]] Activity rewrite(std::int64_t k, std::int64_t n) const;
 
@@ -56,6 +60,7 @@ class Accounting {
     modulator_a,
     modulator_b,
     integrator,
+    amplifier,
     adc,
     input_a,
     input_b,
@@ -70,6 +75,7 @@ class Accounting {
     dram_write_b,
     dram_c,
     bias,
+    lock,
     kActions
   };
   void offer(Action action, Price price);

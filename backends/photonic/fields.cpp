@@ -1,109 +1,95 @@
 #include "backends/photonic/fields.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <type_traits>
 #include <utility>
 
 #include "backends/analog/converter.h"
+#include "backends/analog/rows.h"
 #include "backends/core/threads.h"
+#include "backends/photonic/homodyne_rows.h"
 
 namespace jb::photonic {
 namespace {
 
 constexpr std::int64_t kElementsPerPiece = 32768;
-// Operands that stay below this are sent as zeros: the reciprocal of their scale would overflow.
-constexpr double kNoScale = 1e-290;
-
 std::int64_t row_grain(std::int64_t cols) {
   return std::max<std::int64_t>(1, kElementsPerPiece / std::max<std::int64_t>(1, cols));
 }
 
-/// Sum of squares in float64, in an order that depends on the length alone.
-template <class T>
-double sum_of_squares(const T* x, std::int64_t stride, std::int64_t count) {
-  constexpr std::int64_t kLanes = 8;
-  std::array<double, kLanes> lane{};
-  std::int64_t i = 0;
-  if (stride == 1) {
-    for (; i + kLanes <= count; i += kLanes) {
-      for (std::int64_t l = 0; l < kLanes; ++l) {
-        const auto v = static_cast<double>(x[i + l]);
-        lane[static_cast<std::size_t>(l)] += v * v;
-      }
-    }
-  } else {
-    for (; i + kLanes <= count; i += kLanes) {
-      for (std::int64_t l = 0; l < kLanes; ++l) {
-        const auto v = static_cast<double>(x[(i + l) * stride]);
-        lane[static_cast<std::size_t>(l)] += v * v;
-      }
-    }
-  }
-  for (; i < count; ++i) {
-    const auto v = static_cast<double>(x[i * stride]);
-    lane[static_cast<std::size_t>(i % kLanes)] += v * v;
-  }
-  return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
-}
-
-template <class S>
-double largest_of_row(MatrixView<const S> a, std::int64_t i) {
-  double largest = 0;
-  for (std::int64_t j = 0; j < a.cols; ++j) {
-    largest = std::max(largest, std::fabs(static_cast<double>(a(i, j))));
-  }
-  return largest;
-}
-
 analog::Dac dac_of(std::int64_t bits) { return {static_cast<int>(bits)}; }
 
-/// Dac::code with its full code looked up once: this runs for every element of A.
-double code_of(double x, double full_code) {
-  return analog::round_half_even(std::clamp(x, -1.0, 1.0) * full_code);
-}
+FieldSums sums_of(const std::int8_t* x, std::int64_t n) { return homodyne_rows().sums_i8(x, n); }
+FieldSums sums_of(const float* x, std::int64_t n) { return homodyne_rows().sums_f32(x, n); }
+FieldSums sums_of(const double* x, std::int64_t n) { return homodyne_rows().sums_f64(x, n); }
 
-/// 1 / full, or 0 for operands that are sent as zeros.
-double reciprocal(double full) { return full > kNoScale ? 1 / full : 0.0; }
-
-/// Fills the fields and units of the rows [begin, end) of A.
+/// Turns rows of A into fields.
 template <class S, class T>
-void fill_rows(MatrixView<const S> a, double batch_max, const HomodyneParameters& p,
-               std::int64_t begin, std::int64_t end, ActivationFields<T>& out) {
-  const analog::Dac dac = dac_of(p.dac_bits_a);
-  const double full_code = dac.full_code();
-  for (std::int64_t i = begin; i < end; ++i) {
-    const double full = p.norm == Normalisation::per_vector ? largest_of_row(a, i) : batch_max;
-    T* const target = &out.storage(i, 0);
-    if (dac.bits == 0) {
-      for (std::int64_t j = 0; j < a.cols; ++j) {
-        target[j] = static_cast<T>(std::clamp(static_cast<double>(a(i, j)), -full, full));
+class RowSender {
+ public:
+  RowSender(MatrixView<const S> a, double batch_max, const HomodyneParameters& p,
+            const Pieces& pieces, ActivationFields<T>& out)
+      : a_(a),
+        batch_max_(batch_max),
+        per_vector_(p.norm == Normalisation::per_vector),
+        clips_(p.norm == Normalisation::fixed_scale && p.full_scale_a > 0),
+        floor_(p.floor),
+        dac_{static_cast<int>(p.dac_bits_a)},
+        pieces_(pieces),
+        out_(out) {}
+
+  void send(std::int64_t begin, std::int64_t end) {
+    std::vector<S> gathered(a_.col_stride == 1 ? 0 : static_cast<std::size_t>(a_.cols));
+    for (std::int64_t i = begin; i < end; ++i) {
+      const S* row = &a_(i, 0);
+      if (a_.col_stride != 1) {
+        for (std::int64_t j = 0; j < a_.cols; ++j) gathered[static_cast<std::size_t>(j)] = a_(i, j);
+        row = gathered.data();
       }
-      continue;
-    }
-    out.unit[static_cast<std::size_t>(i)] = full / full_code;
-    const double scale = reciprocal(full);
-    for (std::int64_t j = 0; j < a.cols; ++j) {
-      target[j] = static_cast<T>(code_of(static_cast<double>(a(i, j)) * scale, full_code));
+      send_row(i, row);
     }
   }
-}
 
-template <class T>
-void fill_fields(const ConstMatrixRef& a, double batch_max, const HomodyneParameters& p,
-                 ActivationFields<T>& out) {
-  out.storage = Matrix<T>(a.rows, a.cols);
-  if (a.cols == 0) return;
-  parallel_for(a.rows, row_grain(a.cols), [&](std::int64_t begin, std::int64_t end) {
-    if (a.type == ElementType::f64) {
-      fill_rows(a.as<double>(), batch_max, p, begin, end, out);
-    } else {
-      fill_rows(a.as<float>(), batch_max, p, begin, end, out);
+ private:
+  void send_row(std::int64_t i, const S* row) {
+    const auto at = static_cast<std::size_t>(i);
+    const double full = per_vector_ ? analog::largest_magnitude(row, a_.cols) : batch_max_;
+    out_.full[at] = dac_.bits > 0 ? dac_.full_code() : full;
+    if (dac_.bits > 0) out_.unit[at] = full / dac_.full_code();
+    for (std::int64_t c = 0; c < pieces_.count; ++c) {
+      const FieldSums sums = send_piece(i, row, pieces_.begin(c), pieces_.size(c), full);
+      const double floor = floor_ * out_.full[at];
+      const auto slot = static_cast<std::size_t>(c * a_.rows + i);
+      out_.energy[slot] = sums.squares + static_cast<double>(pieces_.size(c)) * floor * floor;
+      out_.sum[slot] = sums.sum;
     }
-  });
-  out.fields = std::as_const(out.storage).view();
-}
+  }
+
+  FieldSums send_piece(std::int64_t i, const S* row, std::int64_t first, std::int64_t size,
+                       double full) {
+    if (out_.storage.rows() == 0) return sums_of(&out_.fields(i, first), size);  // A itself
+    T* const target = &out_.storage(i, first);
+    if (dac_.bits > 0) {
+      analog::encode(dac_, row + first, size, full, target);
+    } else {
+      for (std::int64_t j = 0; j < size; ++j) {
+        const auto x = static_cast<double>(row[first + j]);
+        target[j] = static_cast<T>(clips_ ? std::clamp(x, -full, full) : x);
+      }
+    }
+    return sums_of(target, size);
+  }
+
+  MatrixView<const S> a_;
+  double batch_max_;
+  bool per_vector_;
+  bool clips_;
+  double floor_;
+  analog::Dac dac_;
+  const Pieces& pieces_;
+  ActivationFields<T>& out_;
+};
 
 /// Amplitudes alpha of every row: (1 - split) n_mac photons per slot on average over the row, over
 /// the batch, or over data of the design PAPR at full scale.
@@ -146,24 +132,46 @@ std::vector<PackedMatrix<T>> pack(MatrixView<const double> fields, const Pieces&
     if constexpr (std::is_same_v<T, double>) {
       packed.emplace_back(part);
     } else {
-      const Matrix<T> narrow = copy_as<T>(part);
-      packed.emplace_back(narrow.view());
+      Matrix<T> narrow(part.rows, part.cols);
+      for (std::int64_t l = 0; l < part.rows; ++l) {
+        for (std::int64_t j = 0; j < part.cols; ++j) narrow(l, j) = static_cast<T>(part(l, j));
+      }
+      packed.emplace_back(std::as_const(narrow).view());
     }
   }
   return packed;
 }
 
-/// Sum of squares of each column over each piece, rows added in order.
-std::vector<double> column_energies(MatrixView<const double> fields, const Pieces& pieces) {
+/// Sums and sums of squares of each column over each piece as the lanes carry it, rows added in
+/// order; returns the sum of all squares as sent.
+double add_columns(MatrixView<const double> fields, const Pieces& pieces, const LaneCoupling& lanes,
+                   double floor, WeightFields& out) {
   const std::int64_t n = fields.cols;
-  std::vector<double> energy(static_cast<std::size_t>(pieces.count * n), 0.0);
+  out.energy.assign(static_cast<std::size_t>(pieces.count * n), 0.0);
+  out.sum.assign(out.energy.size(), 0.0);
+  double sent = 0;
+  std::vector<double> row(static_cast<std::size_t>(n));
   for (std::int64_t c = 0; c < pieces.count; ++c) {
-    double* const sums = energy.data() + c * n;
+    double* const energy = out.energy.data() + c * n;
+    double* const sum = out.sum.data() + c * n;
     for (std::int64_t l = pieces.begin(c); l < pieces.begin(c) + pieces.size(c); ++l) {
-      for (std::int64_t j = 0; j < n; ++j) sums[j] += fields(l, j) * fields(l, j);
+      for (std::int64_t j = 0; j < n; ++j) row[static_cast<std::size_t>(j)] = fields(l, j);
+      sent +=
+          homodyne_rows().sums_f64(row.data(), n).squares + static_cast<double>(n) * floor * floor;
+      for (std::int64_t j = 0; j < n; ++j) {
+        const auto at = static_cast<std::size_t>(j);
+        const double own = lanes.own.empty() ? 1.0 : lanes.own[at];
+        double x = own * row[at];
+        if (!lanes.left.empty()) {
+          if (j > 0) x += lanes.left[at] * row[at - 1];
+          if (j + 1 < n) x += lanes.right[at] * row[at + 1];
+        }
+        energy[j] += x * x + own * own * floor * floor;
+        sum[j] += x;
+      }
     }
   }
-  return energy;
+  return sent;
 }
 
 }  // namespace
@@ -180,30 +188,36 @@ ActivationFields<T> send_activations(const ConstMatrixRef& a, const OperandMomen
   const auto m = static_cast<std::size_t>(a.rows);
   ActivationFields<T> out;
   out.unit.assign(m, 1.0);
+  out.full.assign(m, 0.0);
   out.alpha.assign(m, 0.0);
   out.energy.assign(static_cast<std::size_t>(pieces.count) * m, 0.0);
-  const analog::Dac dac = dac_of(p.dac_bits_a);
+  out.sum.assign(out.energy.size(), 0.0);
   const bool fixed = p.norm == Normalisation::fixed_scale && p.full_scale_a > 0;
   const double batch_max = fixed ? p.full_scale_a : moments.max_abs;
-  if (dac.bits > 0 || fixed || a.type != element_type_of<T>) {
-    fill_fields(a, batch_max, p, out);
-  } else {
-    out.fields = a.as<T>();
+  bool as_it_is = false;
+  if constexpr (!std::is_same_v<T, std::int8_t>) {
+    as_it_is = p.dac_bits_a == 0 && !fixed && a.type == element_type_of<T> && a.col_stride == 1;
+    if (as_it_is) out.fields = a.as<T>();
   }
-  const MatrixView<const T> fields = out.fields;
+  if (!as_it_is) {
+    out.storage = Matrix<T>(a.rows, a.cols);
+    out.fields = std::as_const(out.storage).view();
+  }
   parallel_for(a.rows, row_grain(a.cols), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      for (std::int64_t c = 0; c < pieces.count; ++c) {
-        const T* const first = &fields(i, pieces.begin(c));
-        out.energy[static_cast<std::size_t>(c * a.rows + i)] =
-            sum_of_squares(first, fields.col_stride, pieces.size(c));
-      }
+    if (a.type == ElementType::f64) {
+      RowSender<double, T>(a.as<double>(), batch_max, p, pieces, out).send(begin, end);
+    } else {
+      RowSender<float, T>(a.as<float>(), batch_max, p, pieces, out).send(begin, end);
     }
   });
-  set_alpha(p, dac.bits > 0 ? dac.full_code() : batch_max, pieces, out);
+  set_alpha(p, p.dac_bits_a > 0 ? dac_of(p.dac_bits_a).full_code() : batch_max, pieces, out);
   return out;
 }
 
+template ActivationFields<std::int8_t> send_activations<std::int8_t>(const ConstMatrixRef&,
+                                                                     const OperandMoments&,
+                                                                     const HomodyneParameters&,
+                                                                     const Pieces&);
 template ActivationFields<float> send_activations<float>(const ConstMatrixRef&,
                                                          const OperandMoments&,
                                                          const HomodyneParameters&, const Pieces&);
@@ -213,46 +227,60 @@ template ActivationFields<double> send_activations<double>(const ConstMatrixRef&
                                                            const Pieces&);
 
 WeightFields send_weights(MatrixView<const double> b, const OperandMoments& moments,
-                          const HomodyneParameters& p, const Pieces& pieces, bool as_f32) {
+                          const HomodyneParameters& p, const Pieces& pieces, FieldType type,
+                          const LaneCoupling& lanes) {
   const analog::Dac dac = dac_of(p.dac_bits_b);
   WeightFields out;
   out.unit = moments.max_abs > 0 ? 1.0 : 0.0;
+  out.full = moments.max_abs;
   MatrixView<const double> fields = b;
   Matrix<double> storage;
   if (dac.bits > 0) {
     storage = Matrix<double>(b.rows, b.cols);
-    const double scale = reciprocal(moments.max_abs);
     const double full_code = dac.full_code();
+    std::vector<double> row(static_cast<std::size_t>(b.cols));
     for (std::int64_t l = 0; l < b.rows; ++l) {
-      for (std::int64_t j = 0; j < b.cols; ++j) storage(l, j) = code_of(b(l, j) * scale, full_code);
+      for (std::int64_t j = 0; j < b.cols; ++j) row[static_cast<std::size_t>(j)] = b(l, j);
+      analog::encode(dac, row.data(), b.cols, moments.max_abs, &storage(l, 0));
     }
-    out.unit = moments.max_abs / dac.full_code();
+    out.unit = moments.max_abs / full_code;
+    out.full = moments.max_abs > 0 ? full_code : 0.0;
     fields = std::as_const(storage).view();
   }
-  out.energy = column_energies(fields, pieces);
-  double total = 0;
-  for (const double sum : out.energy) total += sum;
+  const double total = add_columns(fields, pieces, lanes, p.floor * out.full, out);
   const double photons = p.split * p.n_mac;
   if (total > 0) {
     const double elements = static_cast<double>(b.rows) * static_cast<double>(b.cols);
     out.beta = std::sqrt(photons * elements / total);
     if (p.norm == Normalisation::fixed_scale && p.papr > 0) {
-      out.beta = std::sqrt(photons * p.papr) / (dac.bits > 0 ? dac.full_code() : moments.max_abs);
+      out.beta = std::sqrt(photons * p.papr) / out.full;
     }
   }
-  if (as_f32) {
-    out.packed_f32 = pack<float>(fields, pieces);
-  } else {
-    out.packed_f64 = pack<double>(fields, pieces);
+  switch (type) {
+    case FieldType::bytes:
+      out.packed_bytes = pack<std::int8_t>(fields, pieces);
+      break;
+    case FieldType::f32:
+      out.packed_f32 = pack<float>(fields, pieces);
+      break;
+    case FieldType::f64:
+      out.packed_f64 = pack<double>(fields, pieces);
+      break;
   }
   return out;
 }
 
-bool codes_fit_f32(const HomodyneParameters& p, std::int64_t length) noexcept {
-  constexpr double kExact = 16777216.0;  // 2^24: integers up to here are floats
-  if (p.dac_bits_a == 0 || p.dac_bits_b == 0) return false;
-  const double largest = dac_of(p.dac_bits_a).full_code() * dac_of(p.dac_bits_b).full_code();
-  return largest * static_cast<double>(length) <= kExact;
+FieldType field_type(const HomodyneParameters& p, std::int64_t slots, bool host_f32) noexcept {
+  if (p.dac_bits_a == 0 || p.dac_bits_b == 0) return host_f32 ? FieldType::f32 : FieldType::f64;
+  constexpr double kExactFloat = 16777216.0;   // 2^24: integers up to here are floats
+  constexpr double kExactWord = 2147483647.0;  // 2^31 - 1
+  constexpr std::int64_t kByteBits = 8;
+  const double largest = dac_of(p.dac_bits_a).full_code() * dac_of(p.dac_bits_b).full_code() *
+                         static_cast<double>(slots);
+  if (p.dac_bits_a <= kByteBits && p.dac_bits_b <= kByteBits && largest <= kExactWord) {
+    return FieldType::bytes;
+  }
+  return largest <= kExactFloat ? FieldType::f32 : FieldType::f64;
 }
 
 }  // namespace jb::photonic

@@ -2,6 +2,7 @@
 // D. Englund, "Large-scale optical neural networks based on photoelectric multiplication",
 // PRX 9, 021032 (2019).
 
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -43,14 +44,39 @@ class HomodyneDevice final : public Device {
   std::unique_ptr<Plan> plan(const GemmShape& shape, const ConstMatrixRef& b, OperandMode mode,
                              const PlanOptions& options) override {
     check_plan_operand(shape, b);
+    machine_->use_lanes(shape.m, shape.n);
     return std::make_unique<HomodynePlan>(machine_, b, mode, options);
   }
 
-  void set_epoch(const Epoch& epoch) override { machine_->epoch = epoch; }
-  [[nodiscard]] Epoch epoch() const override { return machine_->epoch; }
+  void set_epoch(const Epoch& epoch) override {
+    if (!(epoch.age_s >= 0) || !std::isfinite(epoch.age_s)) {
+      fail_usage("device '{}': age {} s must be a number of seconds from 0 on", spec_.name(),
+                 epoch.age_s);
+    }
+    machine_->lanes.set_epoch(epoch);
+  }
+  [[nodiscard]] Epoch epoch() const override { return machine_->lanes.epoch(); }
+
   Activity calibrate(std::string_view method) override {
     check_calibration_method(method, spec_.name(), calibration_methods());
-    return {};
+    if (method == "none") return {};
+    const bool full = method == "full";
+    machine_->lanes.calibrate(full);
+    return machine_->accounting.calibration(machine_->rows_in_use, machine_->cols_in_use,
+                                            machine_->parameters.calibration_readings, full);
+  }
+  [[nodiscard]] std::vector<std::string> calibration_methods() const override {
+    return {"none", "lock", "full"};
+  }
+  [[nodiscard]] std::string default_calibration() const override {
+    return spec_.text("calibration.default");
+  }
+
+  [[nodiscard]] bool sees_drift() const override { return machine_->lanes.has_phases(); }
+  double drift_error(Activity& cost) override {
+    cost +=
+        machine_->accounting.calibration(machine_->rows_in_use, machine_->cols_in_use, 1, false);
+    return machine_->lanes.seen_error(machine_->rows_in_use, machine_->cols_in_use);
   }
 
   [[nodiscard]] double peak_mac_per_s() const override {

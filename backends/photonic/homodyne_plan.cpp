@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <span>
 #include <type_traits>
 #include <utility>
 
+#include "backends/analog/rows.h"
 #include "backends/core/gemm.h"
 #include "backends/core/threads.h"
 #include "backends/plan_checks.h"
@@ -19,6 +21,8 @@ constexpr double kSaturationLint = 1e-3;
 // Columns of pieces of the inner dimension start at multiples of this in the noise plane, so that
 // no two readouts share a number and rows of noise are whole blocks of the generator.
 constexpr std::int64_t kNoiseColumns = 64;
+// Products that are formed before they are read: 2 MiB of them.
+constexpr std::int64_t kProductsInCache = 1 << 19;
 
 OperandMoments checked_moments(const ConstMatrixRef& x, const char* what) {
   const OperandMoments moments = measure_operand(x);
@@ -30,37 +34,44 @@ OperandMoments checked_moments(const ConstMatrixRef& x, const char* what) {
   return moments;
 }
 
-/// Static errors of the weight lanes: modulator gain and phase between the two beams.
-struct LaneErrors {
-  double gain = 1;
-  double cosine = 1;
-};
-
-LaneErrors lane_errors(const HomodyneMachine& machine, std::int64_t column) {
-  const HomodyneParameters& p = machine.parameters;
-  LaneErrors errors;
-  if (p.gain_error == 0 && p.phase_error_rad == 0) return errors;
-  const std::int64_t lane = p.outputs > 0 ? column % p.outputs : column;
-  const RandomStream stream(machine.instance.seed, machine.instance.instance,
-                            tag_of("photonic.lane"), 0);
-  errors.gain = 1 + p.gain_error * static_cast<double>(stream.normal(0, lane, 0));
-  errors.cosine = std::cos(p.phase_error_rad * static_cast<double>(stream.normal(1, lane, 0)));
-  return errors;
+template <class T>
+const std::vector<PackedMatrix<T>>& packed(const WeightFields& weights) {
+  if constexpr (std::is_same_v<T, std::int8_t>) {
+    return weights.packed_bytes;
+  } else if constexpr (std::is_same_v<T, float>) {
+    return weights.packed_f32;
+  } else {
+    return weights.packed_f64;
+  }
 }
 
-template <class T>
-const PackedMatrix<T>& packed(const WeightFields& weights, std::int64_t piece) {
-  if constexpr (std::is_same_v<T, float>) {
-    return weights.packed_f32[static_cast<std::size_t>(piece)];
-  } else {
-    return weights.packed_f64[static_cast<std::size_t>(piece)];
-  }
+void widen(const std::int32_t* p, std::int64_t n, double factor, double* d) {
+  homodyne_rows().widen_i32(p, n, factor, d);
+}
+void widen(const float* p, std::int64_t n, double factor, double* d) {
+  homodyne_rows().widen_f32(p, n, factor, d);
+}
+void widen(const double* p, std::int64_t n, double factor, double* d) {
+  homodyne_rows().widen_f64(p, n, factor, d);
+}
+void couple(const std::int32_t* p, std::int64_t n, const Coupling& c, double* d) {
+  homodyne_rows().couple_i32(p, n, c, d);
+}
+void couple(const float* p, std::int64_t n, const Coupling& c, double* d) {
+  homodyne_rows().couple_f32(p, n, c, d);
+}
+void couple(const double* p, std::int64_t n, const Coupling& c, double* d) {
+  homodyne_rows().couple_f64(p, n, c, d);
 }
 
 void write_row(const std::vector<double>& values, double unit, const MatrixRef& c, std::int64_t i) {
   const auto n = static_cast<std::int64_t>(values.size());
   const auto write = [&](auto view) {
     using C = std::remove_reference_t<decltype(view(0, 0))>;
+    if (view.col_stride == 1) {
+      analog::store(std::span<const double>(values), unit, &view(i, 0));
+      return;
+    }
     for (std::int64_t j = 0; j < n; ++j) {
       view(i, j) = static_cast<C>(values[static_cast<std::size_t>(j)] * unit);
     }
@@ -72,12 +83,43 @@ void write_row(const std::vector<double>& values, double unit, const MatrixRef& 
   }
 }
 
+/// Row `i` of A as its detectors see it in one piece.
+template <class T>
+RowLight row_light(const HomodyneMachine& machine, const ActivationFields<T>& sent, double beta,
+                   std::int64_t lane, std::int64_t i, std::int64_t piece) {
+  const HomodyneParameters& p = machine.parameters;
+  const auto at = static_cast<std::size_t>(i);
+  const auto slot = static_cast<std::size_t>(piece * sent.fields.rows + i);
+  const double gain = machine.lanes.gain(Arm::activations, lane);
+  const double alpha = sent.alpha[at] * gain;
+  RowLight row;
+  row.gain_e = 2 * p.eta * alpha * beta;
+  row.light_e = p.eta * alpha * alpha * sent.energy[slot];
+  row.sum = sent.sum[slot];
+  row.full = sent.full[at];
+  if (machine.lanes.has_phases()) {
+    const double phase = machine.lanes.phase_rad(Arm::activations, lane);
+    row.cosine = std::cos(phase);
+    row.sine = std::sin(phase);
+  }
+  return row;
+}
+
 }  // namespace
+
+void HomodyneMachine::use_lanes(std::int64_t rows, std::int64_t cols) noexcept {
+  const auto note = [](std::int64_t& in_use, std::int64_t wanted, std::int64_t there) {
+    in_use = std::max(in_use, there > 0 ? std::min(wanted, there) : wanted);
+  };
+  note(rows_in_use, rows, parameters.samples);
+  note(cols_in_use, cols, parameters.outputs);
+}
 
 bool HomodyneMachine::exact() const noexcept {
   const HomodyneParameters& p = parameters;
   return !p.shot_noise && p.rin_per_Hz == 0 && p.amplifier_e == 0 && p.dark_A == 0 &&
-         p.capacitance_F == 0 && p.gain_error == 0 && p.phase_error_rad == 0 && p.dac_bits_a == 0 &&
+         p.capacitance_F == 0 && p.gain_error == 0 && !lanes.has_phases() &&
+         p.splitter_error == 0 && p.crosstalk == 0 && p.floor == 0 && p.dac_bits_a == 0 &&
          p.dac_bits_b == 0 && p.adc_bits == 0 &&
          !(p.norm == Normalisation::fixed_scale && p.full_scale_a > 0);
 }
@@ -106,40 +148,73 @@ std::int64_t HomodynePlan::readout_length(std::int64_t k) const {
 }
 
 const HomodynePlan::Side& HomodynePlan::side(bool transposed, bool host_f32) {
-  const HomodyneParameters& p = machine_->parameters;
   const std::int64_t k = transposed ? b_.cols() : b_.rows();
-  // Codes are multiplied exactly: in f32 where its integers reach far enough, else in f64.
-  const bool codes = p.dac_bits_a > 0 && p.dac_bits_b > 0;
-  const bool as_f32 = codes ? codes_fit_f32(p, readout_length(k)) : host_f32;
-  std::optional<Side>& slot = sides_[transposed ? 1 : 0][as_f32 ? 1 : 0];
-  if (!slot) slot = make_side(transposed, as_f32);
+  const std::int64_t n = transposed ? b_.rows() : b_.cols();
+  const FieldType type = field_type(machine_->parameters, readout_length(k), host_f32);
+  std::optional<Side>& slot = sides_[transposed ? 1 : 0][static_cast<int>(type)];
+  if (!slot) slot = make_side(transposed, type);
+  if (slot->lanes_version != machine_->lanes.version()) set_phases(*slot, n);
   return *slot;
 }
 
-HomodynePlan::Side HomodynePlan::make_side(bool transposed, bool as_f32) const {
+HomodynePlan::Side HomodynePlan::make_side(bool transposed, FieldType type) const {
   const HomodyneParameters& p = machine_->parameters;
   const MatrixView<const double> b = transposed ? b_.view().transposed() : b_.view();
   Side side;
-  side.as_f32 = as_f32;
+  side.type = type;
   side.pieces = cut_into(b.rows, readout_length(b.rows));
-  side.weights = send_weights(b, b_moments_, p, side.pieces, as_f32);
-  const double photons = p.eta * side.weights.beta * side.weights.beta;
+  side.lanes = machine_->lanes.coupling(b.cols);
+  side.weights = send_weights(b, b_moments_, p, side.pieces, type, side.lanes);
   for (std::int64_t c = 0; c < side.pieces.count; ++c) {
-    ColumnLight light;
-    for (std::int64_t j = 0; j < b.cols; ++j) {
-      const LaneErrors lane = lane_errors(*machine_, j);
-      const double energy = side.weights.energy[static_cast<std::size_t>(c * b.cols + j)];
-      light.light_e.push_back(photons * energy * lane.gain * lane.gain);
-      light.signal.push_back(lane.gain * lane.cosine);
-    }
-    side.columns.push_back(std::move(light));
+    side.columns.push_back(column_light(side, b.cols, c));
   }
+  set_phases(side, b.cols);
   return side;
+}
+
+ColumnLight HomodynePlan::column_light(const Side& side, std::int64_t n, std::int64_t piece) const {
+  const HomodyneParameters& p = machine_->parameters;
+  const double photons = p.eta * side.weights.beta * side.weights.beta;
+  ColumnLight light;
+  double mean = 0;
+  for (std::int64_t j = 0; j < n; ++j) {
+    const auto slot = static_cast<std::size_t>(piece * n + j);
+    const double own = side.lanes.own.empty() ? 1.0 : side.lanes.own[static_cast<std::size_t>(j)];
+    light.light_e.push_back(photons * side.weights.energy[slot]);
+    light.sum.push_back(side.weights.sum[slot]);
+    light.full.push_back(side.weights.full * own);
+    mean += light.light_e.back() / static_cast<double>(n);
+  }
+  for (const double exact : light.light_e) {
+    // Simplified laws of the literature: one norm for all columns, or the column's for both beams.
+    const bool matrix = p.noise_norm == NoiseNorm::matrix;
+    const bool column = p.noise_norm == NoiseNorm::row && mean > 0;
+    light.noise_e.push_back(static_cast<float>(matrix ? mean : exact));
+    light.share.push_back(column ? static_cast<float>(exact / mean) : 1.0F);
+  }
+  return light;
+}
+
+void HomodynePlan::set_phases(Side& side, std::int64_t n) const {
+  const Lanes& lanes = machine_->lanes;
+  side.lanes_version = lanes.version();
+  if (!lanes.has_phases() || side.columns.empty()) return;
+  std::vector<double> cosine;
+  std::vector<double> sine;
+  for (std::int64_t j = 0; j < n; ++j) {
+    const double phase = lanes.phase_rad(Arm::weights, lanes.lane_of(Arm::weights, j));
+    cosine.push_back(std::cos(phase));
+    sine.push_back(std::sin(phase));
+  }
+  for (ColumnLight& columns : side.columns) {
+    columns.cosine = cosine;
+    columns.sine = sine;
+  }
 }
 
 ReadoutSettings HomodynePlan::settings_for(const Pieces& pieces, std::int64_t piece) const {
   const HomodyneParameters& p = machine_->parameters;
-  const double warmer_K = machine_->epoch.temperature_C - 25.0;
+  const double warmer_K = machine_->lanes.epoch().temperature_C - 25.0;
   const std::int64_t cycles = pieces.size(piece);
   ReadoutSettings s;
   s.shot = p.shot_noise;
@@ -150,7 +225,11 @@ ReadoutSettings HomodynePlan::settings_for(const Pieces& pieces, std::int64_t pi
   for (std::int64_t r = 0; r < readouts.count; ++r) {
     s.readout_variance_e2 += p.readout_variance_e2(static_cast<double>(readouts.size(r)), warmer_K);
   }
+  s.phases = machine_->lanes.has_phases();
+  s.imbalance = machine_->lanes.has_imbalance();
   s.rin_variance = p.rin_variance();
+  s.common_mode = p.common_mode;
+  s.relative_floor = p.floor;
   s.well_e = p.well_e();
   if (p.adc_bits > 0) {
     s.adc = analog::Adc(static_cast<int>(p.adc_bits), analog::AdcStyle::sign_magnitude,
@@ -162,53 +241,74 @@ ReadoutSettings HomodynePlan::settings_for(const Pieces& pieces, std::int64_t pi
 template <class T>
 std::int64_t HomodynePlan::run(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                                bool transposed, const Side& side, const OperandMoments& moments) {
-  const HomodyneParameters& p = machine_->parameters;
+  const HomodyneMachine& machine = *machine_;
   const Pieces& pieces = side.pieces;
-  const ActivationFields<T> sent = send_activations<T>(a, moments, p, pieces);
-  const ReadoutNoise noise(machine_->instance.seed, machine_->instance.instance, options_.scope,
+  const ActivationFields<T> sent = send_activations<T>(a, moments, machine.parameters, pieces);
+  const ReadoutNoise noise(machine.instance.seed, machine.instance.instance, options_.scope,
                            transposed);
   const std::int64_t n = c.cols;
   const std::int64_t plane = (n + kNoiseColumns - 1) / kNoiseColumns * kNoiseColumns;
-  const bool in_place = pieces.count == 1 && c.type == element_type_of<T>;
-  Matrix<T> scratch = in_place ? Matrix<T>() : Matrix<T>(c.rows, n);
-  const MatrixView<T> products = in_place ? c.as<T>() : scratch.view();
+  const Coupling coupling{side.lanes.own.data(), side.lanes.left.data(), side.lanes.right.data()};
+  std::vector<ReadoutSettings> settings;
+  for (std::int64_t piece = 0; piece < pieces.count; ++piece) {
+    settings.push_back(settings_for(pieces, piece));
+  }
+  // Rows are taken in chunks whose products stay in cache until they are read.
+  const std::int64_t chunk = std::clamp<std::int64_t>(kProductsInCache / n, 1, a.rows);
+  Matrix<SumOf<T>> products(chunk, n);
   // Partial sums are added digitally: whole ADC codes, or electrons where there is no ADC.
-  Matrix<double> sums = pieces.count > 1 ? Matrix<double>(c.rows, n) : Matrix<double>();
+  Matrix<double> sums = pieces.count > 1 ? Matrix<double>(chunk, n) : Matrix<double>();
   std::atomic<std::int64_t> clipped{0};
   const std::int64_t grain = std::max<std::int64_t>(1, kElementsPerPiece / n);
-  for (std::int64_t piece = 0; piece < pieces.count; ++piece) {
-    gemm<T>(sent.fields.block(0, pieces.begin(piece), a.rows, pieces.size(piece)),
-            packed<T>(side.weights, piece), products);
-    const ReadoutSettings settings = settings_for(pieces, piece);
-    const ColumnLight& columns = side.columns[static_cast<std::size_t>(piece)];
-    const double step = settings.adc.lsb();
-    parallel_for(c.rows, grain, [&](std::int64_t begin, std::int64_t end) {
-      ReadoutBuffers buffers(n);
-      std::int64_t here = 0;
-      for (std::int64_t i = begin; i < end; ++i) {
-        const auto at = static_cast<std::size_t>(i);
-        const double alpha = sent.alpha[at];
-        const double energy = sent.energy[static_cast<std::size_t>(piece * a.rows + i)];
-        const RowLight row{2 * p.eta * alpha * side.weights.beta, p.eta * alpha * alpha * energy};
-        for (std::int64_t j = 0; j < n; ++j) {
-          buffers.electrons[static_cast<std::size_t>(j)] = static_cast<double>(products(i, j));
+  for (std::int64_t first = 0; first < a.rows; first += chunk) {
+    const std::int64_t rows = std::min(chunk, a.rows - first);
+    for (std::int64_t piece = 0; piece < pieces.count; ++piece) {
+      gemm<T>(sent.fields.block(first, pieces.begin(piece), rows, pieces.size(piece)),
+              packed<T>(side.weights)[static_cast<std::size_t>(piece)],
+              products.view().block(0, 0, rows, n));
+      const ReadoutSettings& s = settings[static_cast<std::size_t>(piece)];
+      const ColumnLight& columns = side.columns[static_cast<std::size_t>(piece)];
+      parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+        ReadoutBuffers buffers(n);
+        if (s.imbalance) {
+          buffers.delta.resize(buffers.normal.size());
+          buffers.residual.resize(buffers.normal.size());
         }
-        here += read_row(settings, row, columns, noise,
-                         {draw.row_offset + i, piece * plane, draw.call}, buffers);
-        const double per_electron = row.gain_e > 0 ? 1 / row.gain_e : 0.0;
-        const double unit = step * (sent.unit[at] * side.weights.unit) * per_electron;
-        if (pieces.count > 1) {
-          double* const sum = &sums(i, 0);
-          for (std::int64_t j = 0; j < n; ++j) {
-            sum[j] += buffers.electrons[static_cast<std::size_t>(j)];
+        std::int64_t here = 0;
+        for (std::int64_t local = begin; local < end; ++local) {
+          const std::int64_t i = first + local;
+          const std::int64_t lane = machine.lanes.lane_of(Arm::activations, draw.row_offset + i);
+          const RowLight row = row_light(machine, sent, side.weights.beta, lane, i, piece);
+          if (s.imbalance) machine.lanes.imbalance(lane, buffers.delta, buffers.residual);
+          const double factor = s.phases ? 1.0 : row.gain_e;
+          if (side.lanes.own.empty()) {
+            widen(&products(local, 0), n, factor, buffers.electrons.data());
+          } else {
+            couple(&products(local, 0), n, coupling, buffers.electrons.data());
+            if (!s.phases) {
+              homodyne_rows().widen_f64(buffers.electrons.data(), n, factor,
+                                        buffers.electrons.data());
+            }
           }
-          if (piece + 1 < pieces.count) continue;
-          buffers.electrons.assign(sum, sum + n);
+          here += read_row(s, row, columns, noise, {draw.row_offset + i, piece * plane, draw.call},
+                           buffers);
+          if (pieces.count > 1) {
+            double* const sum = &sums(local, 0);
+            if (piece == 0) std::fill_n(sum, n, 0.0);
+            homodyne_rows().accumulate(buffers.electrons.data(), n, sum);
+            if (piece + 1 < pieces.count) continue;
+            std::copy_n(sum, n, buffers.electrons.data());
+          }
+          const double nominal = 2 * machine.parameters.eta *
+                                 sent.alpha[static_cast<std::size_t>(i)] * side.weights.beta;
+          const double unit = s.adc.lsb() *
+                              (sent.unit[static_cast<std::size_t>(i)] * side.weights.unit) *
+                              (nominal > 0 ? 1 / nominal : 0.0);
+          write_row(buffers.electrons, unit, c, i);
         }
-        write_row(buffers.electrons, unit, c, i);
-      }
-      clipped += here;
-    });
+        clipped += here;
+      });
+    }
   }
   return clipped;
 }
@@ -232,15 +332,25 @@ Execution HomodynePlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
   const Side& use = side(transposed, a.type == ElementType::f32);
   if (machine_->exact()) {
     if (a.type == ElementType::f64) {
-      gemm<double>(a.as<double>(), packed<double>(use.weights, 0), c.as<double>());
+      gemm<double>(a.as<double>(), packed<double>(use.weights)[0], c.as<double>());
     } else {
-      gemm<float>(a.as<float>(), packed<float>(use.weights, 0), c.as<float>());
+      gemm<float>(a.as<float>(), packed<float>(use.weights)[0], c.as<float>());
     }
     return result;
   }
-  const std::int64_t clipped = use.as_f32
-                                   ? run<float>(a, c, draw, transposed, use, result.statistics.a)
-                                   : run<double>(a, c, draw, transposed, use, result.statistics.a);
+  const OperandMoments& moments = result.statistics.a;
+  std::int64_t clipped = 0;
+  switch (use.type) {
+    case FieldType::bytes:
+      clipped = run<std::int8_t>(a, c, draw, transposed, use, moments);
+      break;
+    case FieldType::f32:
+      clipped = run<float>(a, c, draw, transposed, use, moments);
+      break;
+    case FieldType::f64:
+      clipped = run<double>(a, c, draw, transposed, use, moments);
+      break;
+  }
   const double readouts = static_cast<double>(shape.m) * static_cast<double>(shape.n) *
                           static_cast<double>(use.pieces.count);
   add_lints(static_cast<double>(clipped) / readouts, result);

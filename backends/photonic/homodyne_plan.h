@@ -12,6 +12,7 @@
 #include "backends/backend.h"
 #include "backends/photonic/accounting.h"
 #include "backends/photonic/fields.h"
+#include "backends/photonic/lanes.h"
 #include "backends/photonic/parameters.h"
 #include "backends/photonic/readout.h"
 
@@ -20,15 +21,24 @@ namespace jb::photonic {
 /// What all plans of a device share.
 struct HomodyneMachine {
   HomodyneMachine(const DeviceSpec& spec, const HomodyneParameters& p, const DeviceInstance& which)
-      : parameters(p), accounting(spec, p), instance(which), theory_bound(spec.theory_bound()) {}
+      : parameters(p),
+        accounting(spec, p),
+        lanes(p, which),
+        instance(which),
+        theory_bound(spec.theory_bound()) {}
   HomodyneParameters parameters;
   Accounting accounting;
+  Lanes lanes;
   DeviceInstance instance;
   bool theory_bound = false;
-  Epoch epoch;
+  /// Lanes that the largest product planned so far uses; at most those of a bounded array.
+  std::int64_t rows_in_use = 1;
+  std::int64_t cols_in_use = 1;
 
   /// True when nothing stands between A B and C: no noise, no converter, no clipping, no error.
   [[nodiscard]] bool exact() const noexcept;
+  /// Notes that a product of these sizes is planned.
+  void use_lanes(std::int64_t rows, std::int64_t cols) noexcept;
 };
 
 class HomodynePlan final : public Plan {
@@ -47,14 +57,19 @@ class HomodynePlan final : public Plan {
   /// B as one direction uses it, made on first use.
   struct Side {
     Pieces pieces;
-    bool as_f32 = false;
+    FieldType type = FieldType::f32;
+    LaneCoupling lanes;
     WeightFields weights;
     std::vector<ColumnLight> columns;  ///< per piece
+    std::uint64_t lanes_version = 0;   ///< of the phases in `columns`
   };
   /// Slots that are computed as one piece of an inner dimension k.
   [[nodiscard]] std::int64_t readout_length(std::int64_t k) const;
   [[nodiscard]] const Side& side(bool transposed, bool host_f32);
-  [[nodiscard]] Side make_side(bool transposed, bool as_f32) const;
+  [[nodiscard]] Side make_side(bool transposed, FieldType type) const;
+  [[nodiscard]] ColumnLight column_light(const Side& side, std::int64_t n,
+                                         std::int64_t piece) const;
+  void set_phases(Side& side, std::int64_t n) const;
   /// The readouts of a product; returns how many were clipped.
   template <class T>
   std::int64_t run(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw, bool transposed,
@@ -70,7 +85,7 @@ class HomodynePlan final : public Plan {
   OperandMode mode_;
   PlanOptions options_;
   Activity setup_;
-  std::optional<Side> sides_[2][2];  ///< [transposed][f32]
+  std::optional<Side> sides_[2][kFieldTypes];  ///< [transposed][type]
 };
 
 }  // namespace jb::photonic

@@ -14,7 +14,18 @@ namespace {
 // From here on a normal stands for the difference of two Poisson counts: with N photons in a
 // readout its skewness is at most 1/sqrt(N) and its excess kurtosis 1/N (0.22 and 0.05 at 20).
 constexpr double kPoissonBelowPhotons = 20;
-constexpr double kNoRin_dB_per_Hz = -300;
+// Ends of ranges in dB that mean "none".
+constexpr double kNone_dB = 300;
+// Slots of a calibration's reading where nothing bounds an integration.
+constexpr std::int64_t kUnboundedCycles = 1024;
+
+/// 10^(-dB / 20), the amplitude of that attenuation; 0 where it means none.
+double amplitude_at(double dB) { return dB >= kNone_dB ? 0.0 : std::pow(10.0, -dB / 20.0); }
+
+NoiseNorm noise_norm_of(const std::string& name) {
+  if (name == "matrix") return NoiseNorm::matrix;
+  return name == "row" ? NoiseNorm::row : NoiseNorm::exact;
+}
 
 Normalisation normalisation_of(const std::string& name) {
   if (name == "per_vector") return Normalisation::per_vector;
@@ -55,15 +66,22 @@ void read_noise(const DeviceSpec& spec, HomodyneParameters& p) {
   p.shot_noise = spec.flag("noise.shot");
   p.law = law_of(spec.text("noise.law"));
   const double rin_dB = spec.number("noise.rin_dB_per_Hz");
-  p.rin_per_Hz = rin_dB > kNoRin_dB_per_Hz ? std::pow(10.0, rin_dB / 10.0) : 0.0;
+  p.rin_per_Hz = rin_dB > -kNone_dB ? std::pow(10.0, rin_dB / 10.0) : 0.0;
   p.amplifier_e = spec.number("noise.amplifier_e");
   p.dark_A = spec.number("noise.dark_A");
   p.capacitance_F = spec.number("c_fF") * 1e-15;
   p.swing_V = spec.number("v_swing_V");
   p.cds = spec.flag("cds");
   p.temperature_K = spec.number("temperature_K");
+  p.noise_norm = noise_norm_of(spec.text("noise.norm"));
+  p.common_mode = amplitude_at(spec.number("noise.cmrr_dB"));
   p.gain_error = spec.number("error.gain");
   p.phase_error_rad = spec.number("error.phase_rad");
+  p.phase_drift = spec.number("drift.phase_rad_per_rt_s");
+  p.splitter_error = spec.number("error.splitter");
+  p.crosstalk = amplitude_at(-spec.number("error.crosstalk_dB"));
+  p.floor = amplitude_at(spec.number("modulator.extinction_dB"));
+  p.calibration_readings = spec.integer("calibration.readings");
 }
 
 void read_boundaries(const DeviceSpec& spec, HomodyneParameters& p) {
@@ -83,6 +101,12 @@ void check_bits(const DeviceSpec& spec, std::string_view key) {
 
 void check_together(const DeviceSpec& spec, const HomodyneParameters& p) {
   for (const char* key : {"dac.bits_a", "dac.bits_b", "adc.bits"}) check_bits(spec, key);
+  if (p.noise_norm != NoiseNorm::exact && p.law == NoiseLaw::poisson) {
+    fail_usage(
+        "device '{}': noise.law = poisson counts the photons that arrive, which only "
+        "noise.norm = exact knows",
+        spec.name());
+  }
   if (p.papr != 0 && p.papr < 1) {
     fail_usage(
         "device '{}': papr = {} is below 1, which no signal has; give 1 or more, or 0 to "
@@ -162,9 +186,15 @@ double HomodyneParameters::adc_full_scale_e(std::int64_t k, double warmer_K) con
   // alpha^2 <a^2> = (1 - s) n_mac and beta^2 <b^2> = s n_mac.
   const double signal = 4 * detected * detected * split * (1 - split) * cycles;
   const double shot = shot_noise ? detected * cycles : 0.0;
-  const double square =
-      signal * (1 + rin_variance()) + shot + readout_variance_e2(cycles, warmer_K);
+  const double common = common_mode * detected;  // per slot, of the light of both beams
+  const double square = signal * (1 + rin_variance()) + shot +
+                        rin_variance() * common * common * cycles +
+                        readout_variance_e2(cycles, warmer_K);
   return adc_kappa * std::sqrt(square);
+}
+
+std::int64_t HomodyneParameters::calibration_cycles() const noexcept {
+  return integration > 0 ? integration : kUnboundedCycles;
 }
 
 double HomodyneParameters::laser_papr(double papr_a, double papr_b) const noexcept {
@@ -173,6 +203,7 @@ double HomodyneParameters::laser_papr(double papr_a, double papr_b) const noexce
 
 NoiseLaw HomodyneParameters::law_for(std::int64_t k) const noexcept {
   if (law != NoiseLaw::automatic) return law;
+  if (noise_norm != NoiseNorm::exact) return NoiseLaw::gaussian;
   const double photons = static_cast<double>(slots(k)) * n_mac;
   return photons < kPoissonBelowPhotons ? NoiseLaw::poisson : NoiseLaw::gaussian;
 }

@@ -25,6 +25,11 @@ enum class Normalisation : std::uint8_t {
   fixed_scale,  ///< full scale fixed by the modulators and the design PAPR
 };
 
+/// Norms in the shot noise's variance: those of the very row and column (exact), the mean over all
+/// columns (matrix: the law as R. Hamerly et al. print it), or the column's own for both beams
+/// (row: S. Garg et al., IEEE JSTQE 29(2), arXiv:2102.06365).
+enum class NoiseNorm : std::uint8_t { exact, matrix, row };
+
 enum class NoiseLaw : std::uint8_t { gaussian, poisson, automatic };
 
 struct HomodyneParameters {
@@ -60,8 +65,16 @@ struct HomodyneParameters {
   double swing_V = 1;
   bool cds = false;
   double temperature_K = 300;
-  double gain_error = 0;       ///< rms, per weight lane
-  double phase_error_rad = 0;  ///< rms, per weight lane
+  NoiseNorm noise_norm = NoiseNorm::exact;
+  double common_mode = 0;      ///< amplitude share of intensity noise past the balance; 0: none
+  double gain_error = 0;       ///< rms, per modulator
+  double phase_error_rad = 0;  ///< rms, between the beams of a detector
+  double phase_drift = 0;      ///< rms of the same after one second, rad / s^0.5
+  double splitter_error = 0;   ///< rms imbalance of a detector's 2x2 coupler
+  double crosstalk = 0;        ///< field of a neighbouring weight lane, relative
+  double floor = 0;            ///< field floor of a modulator, relative to its full field
+
+  std::int64_t calibration_readings = 16;
 
   bool has_energy = false;
   Boundary lowest = Boundary::B0;
@@ -77,6 +90,8 @@ struct HomodyneParameters {
   [[nodiscard]] double rin_variance() const noexcept { return rin_per_Hz * clock_Hz; }
   /// Cycles of a full readout of an inner dimension k: min(k, integration).
   [[nodiscard]] std::int64_t slots(std::int64_t k) const noexcept;
+  /// Cycles of a reading of a calibration: a full integration.
+  [[nodiscard]] std::int64_t calibration_cycles() const noexcept;
   /// ADC full scale in electrons: kappa times the rms that operands of independent elements give at
   /// n_mac photons, noise included. It depends on settings alone, so cutting A does not change it.
   [[nodiscard]] double adc_full_scale_e(std::int64_t k, double warmer_K) const noexcept;

@@ -81,10 +81,43 @@ void add_noise(Schema& s) {
       flag_spec("cds", "two samples per readout (doubles kTC and amplifier variance)", false));
   s.push_back(
       number_spec("temperature_K", "K", 1, 1000, "of the chip at 25 degC surroundings", 300.0));
-  s.push_back(number_spec("error.gain", "1", 0, 0.5,
-                          "rms static gain error of a weight lane's modulator", 0.0));
+  s.push_back(choice_spec("noise.norm", {"exact", "matrix", "row"},
+                          "norms in the shot noise: of row and column (exact), the columns' mean "
+                          "(matrix), the column's "
+                          "for both beams (row)",
+                          "exact"));
+  s.push_back(number_spec("noise.cmrr_dB", "dB", 0, 300,
+                          "common-mode rejection of the diodes: what passes of the light's own "
+                          "intensity noise; 300: all is rejected",
+                          300.0));
+}
+
+void add_errors(Schema& s) {
+  s.push_back(
+      number_spec("error.gain", "1", 0, 0.5, "rms static gain error of a lane's modulator", 0.0));
   s.push_back(number_spec("error.phase_rad", "rad", 0, 1.5,
-                          "rms static phase error of a weight lane", 0.0));
+                          "rms static phase error between the beams of a detector, which no lock "
+                          "removes",
+                          0.0));
+  s.push_back(number_spec("drift.phase_rad_per_rt_s", "rad/s^0.5", 0, 1e3,
+                          "random walk of that phase: rms one second after a lock", 0.0));
+  s.push_back(number_spec("error.splitter", "1", 0, 0.5,
+                          "rms imbalance d of a detector's coupler, (1 + d) : (1 - d)", 0.0));
+  s.push_back(number_spec("error.crosstalk_dB", "dB", -300, 0,
+                          "power of a neighbouring weight lane that leaks into a lane, in phase; "
+                          "-300: none",
+                          -300.0));
+  s.push_back(number_spec("modulator.extinction_dB", "dB", 0.1, 300,
+                          "full to least power of a modulator; its field floor stands in "
+                          "quadrature, and the product of the two floors is cancelled by a bias; "
+                          "300: none",
+                          300.0));
+  s.push_back(integer_spec("calibration.readings", "1", 1, 1000000,
+                           "readings of each lane or detector that a calibration averages", 16));
+  s.push_back(choice_spec("calibration.default", {"none", "lock", "full"},
+                          "calibration before a run that names none: phases (lock), and detector "
+                          "offsets too (full)",
+                          "none"));
 }
 
 void add_energy(Schema& s) {
@@ -96,6 +129,8 @@ void add_energy(Schema& s) {
   s.push_back(number_spec("energy.dac_J", "J", 0, kMaxJ, "one conversion of one symbol", 0.0));
   s.push_back(number_spec("energy.modulator_J", "J", 0, kMaxJ, "one symbol", 0.0));
   s.push_back(number_spec("energy.adc_J", "J", 0, kMaxJ, "one conversion of one readout", 0.0));
+  s.push_back(
+      number_spec("energy.amplifier_J", "J", 0, kMaxJ, "amplification of one readout", 0.0));
   s.push_back(number_spec("energy.integrator_W", "W", 0, 1e3,
                           "bias of one detector while it integrates", 0.0));
   s.push_back(number_spec("energy.input_J", "J", 0, kMaxJ,
@@ -109,6 +144,8 @@ void add_energy(Schema& s) {
   s.push_back(number_spec("energy.dram_J_per_B", "J/B", 0, kMaxJ,
                           "off-chip memory; A, B and C cross it once per product", 0.0));
   s.push_back(number_spec("static.modulator_W", "W", 0, 1e3, "bias heater of one modulator", 0.0));
+  s.push_back(number_spec("static.lock_W", "W", 0, 1e3,
+                          "electronics that hold one modulator's phase between calibrations", 0.0));
 }
 
 Schema make_schema() {
@@ -117,6 +154,7 @@ Schema make_schema() {
   add_array(schema);
   add_converters(schema);
   add_noise(schema);
+  add_errors(schema);
   add_energy(schema);
   return schema;
 }

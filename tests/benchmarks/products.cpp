@@ -12,7 +12,7 @@
 namespace jb::bench {
 namespace {
 
-using Settings = std::vector<std::pair<const char*, const char*>>;
+using Settings = std::vector<std::pair<const char*, std::string>>;
 constexpr double kSeconds = 3;  // of each comparison: 20 to 200 pairs at the sizes below
 const char* const kTimes = "x plain time";
 const char* const kSpeed = "x plain speed";
@@ -78,6 +78,17 @@ void add_photonic(const Options& options) {
     const std::int64_t s = options.size(size);
     add_times(options, fmt::format("photonic photonic-2025, all terms, {0}x{0}x{0}", size),
               {"photonic", "photonic-2025", {}}, {s, s, s}, Target::at_most(most));
+    add_times(options, fmt::format("photonic without converters, gaussian, {0}x{0}x{0}", size),
+              {"photonic", "hamerly2019-sql", {{"noise.law", "gaussian"}}}, {s, s, s}, {});
+  }
+  // Two Poisson counts per output; half of the k n_mac photons of a readout fall on each diode.
+  for (const auto& [mean, most] : {std::pair{1, 1.45}, std::pair{10, 1.45}, std::pair{25, 1.8},
+                                   std::pair{100, 1.8}, std::pair{10000, 1.8}}) {
+    const std::int64_t s = options.size(2048);
+    const std::string n_mac = fmt::format("{}", 2.0 * mean / static_cast<double>(s));
+    add_times(options, fmt::format("photonic exact Poisson, mean {} per diode, 2048^3", mean),
+              {"photonic", "hamerly2019-sql", {{"noise.law", "poisson"}, {"n_mac", n_mac}}},
+              {s, s, s}, Target::at_most(most));
   }
 }
 
