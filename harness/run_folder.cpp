@@ -11,6 +11,7 @@
 #include "backends/core/text.h"
 #include "backends/energy/price_table.h"
 #include "harness/environment.h"
+#include "harness/knob_search.h"
 #include "harness/point_identity.h"
 #include "harness/workload_cache.h"
 #include "results/journal.h"
@@ -126,7 +127,7 @@ RunSummary summarize(const std::vector<results::Record>& records) {
 }
 
 RunResult run_into_folder(const RunRequest& request, const ProgressCallback& progress) {
-  for (const PointSpec& point : request.points) check_runnable(point);
+  check_runnable(request.points);
   RunResult result;
   RunOptions options = request.options;
   result.run_id = options.run_id.empty() ? make_run_id(request.points) : options.run_id;
@@ -142,10 +143,22 @@ RunResult run_into_folder(const RunRequest& request, const ProgressCallback& pro
   results::JournalWriter journal(result.directory / "records.jsonl");
 
   const SteadyClock::time_point start = SteadyClock::now();
-  const std::size_t total = request.points.size();
-  for (std::size_t done = 0; done <= total; ++done) {
+  std::vector<PointSpec> points = request.points;
+  std::vector<KnobSearch> searches;
+  if (request.search) {
+    for (const PointSpec& base : request.points) searches.emplace_back(base, *request.search);
+    points = {*searches.front().next()};
+  }
+  std::size_t search = 0;
+  for (std::size_t done = 0;; ++done) {
+    if (search < searches.size() && done > 0) {
+      searches[search].take(result.records.back());
+      while (search < searches.size() && !searches[search].next()) ++search;
+      if (search < searches.size()) points.push_back(*searches[search].next());
+    }
+    const std::size_t total = points.size();
     const double elapsed_s = std::chrono::duration<double>(SteadyClock::now() - start).count();
-    const PointSpec* next = done < total ? &request.points[done] : nullptr;
+    const PointSpec* next = done < total ? &points[done] : nullptr;
     const results::Record* last = done > 0 ? &result.records.back() : nullptr;
     if (progress && !progress({done, total, elapsed_s, last, next}) && next != nullptr) {
       result.interrupted = true;
@@ -154,6 +167,11 @@ RunResult run_into_folder(const RunRequest& request, const ProgressCallback& pro
     if (next == nullptr) break;
     result.records.push_back(run_one(*next, options));
     journal.append(result.records.back());
+  }
+  for (const KnobSearch& one : searches) {
+    description["searches"].push_back(one.to_json());
+    result.searches.push_back(one.summary());
+    result.target_missed = result.target_missed || !one.met();
   }
   finish(description, result);
   write_file_atomically(run_file, description.dump(2) + "\n");

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "harness/knob_search.h"
 #include "harness/point.h"
 #include "harness/runner.h"
 #include "results/record.h"
@@ -15,10 +17,11 @@ namespace jb::harness {
 
 struct RunRequest {
   std::vector<PointSpec> points;
-  std::string suite;                 ///< name of the suite, "" for points from flags
-  std::vector<std::string> command;  ///< argv, for run.json
-  std::filesystem::path directory;   ///< "" = ./joulebench-runs/<run id>
-  RunOptions options;                ///< run_id "" = made here
+  std::string suite;                   ///< name of the suite, "" for points from flags
+  std::vector<std::string> command;    ///< argv, for run.json
+  std::filesystem::path directory;     ///< "" = ./joulebench-runs/<run id>
+  RunOptions options;                  ///< run_id "" = made here
+  std::optional<SearchTarget> search;  ///< each point becomes a search for its knob's least setting
 };
 
 /// Told before the first point, and after each.
@@ -37,6 +40,8 @@ struct RunResult {
   std::filesystem::path directory;
   std::vector<results::Record> records;
   bool interrupted = false;
+  std::vector<std::string> searches;  ///< what each search found, one sentence
+  bool target_missed = false;
 };
 
 /// Checks every point (check_runnable), makes the folder, writes run.json, runs the points, appends

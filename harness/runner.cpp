@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <new>
+#include <set>
 #include <utility>
 
 #include "backends/analog/schedule.h"
 #include "backends/core/text.h"
 #include "backends/core/threads.h"
+#include "backends/energy/bounds.h"
 #include "harness/host_matrix.h"
 #include "harness/network_files.h"
 #include "harness/network_map.h"
@@ -82,6 +84,18 @@ DeviceIdentity closed_identity(const PointSpec& point, const Backend& backend) {
   return identity;
 }
 
+/// Light of photonic machines, so that views can tell optical energy from the machine's.
+void add_photons(const DeviceSpec& spec, Outcome& outcome) {
+  const auto has = [&spec](const char* key) {
+    return std::any_of(spec.schema().begin(), spec.schema().end(),
+                       [key](const ParameterSpec& p) { return p.key == key; });
+  };
+  if (outcome.status != results::Status::ok || !has("n_mac") || !has("wavelength_nm")) return;
+  outcome.measurement["photons_per_mac"] = spec.number("n_mac");
+  outcome.measurement["photon_energy_J"] =
+      kPlanck_J_s * kSpeedOfLight_m_per_s / (spec.number("wavelength_nm") * 1e-9);
+}
+
 /// Data of a multiply: whose values, by their hash.
 std::string hash_of(const ConstMatrixRef& x) {
   const Matrix<double> values = copy_as<double>(x);
@@ -115,6 +129,7 @@ class PointRun {
     identity_ = {spec.name(), spec.hash(),         job_.point.calibration.value_or("none"),
                  "",          spec.theory_bound(), map_of(backend_)};
     Outcome outcome = guarded_run(spec);
+    add_photons(spec, outcome);
     identity_.implementation = outcome.implementation;
     return record_of(std::move(outcome), identity_);
   }
@@ -332,20 +347,22 @@ bool computes_f64(const Backend& backend) {
   return info.simulated || native;
 }
 
-void check_runnable(const PointSpec& point) {
-  check_point(point);
+namespace {
+
+void check_network(const PointSpec& point) {
+  const auto source = open_network(point);
+  (void)source->graph.bind(source->samples_per_run(point.batch));
+  // Made-up data cannot be missing; files can, and are read again by the run.
+  const bool made_here = point.dataset == kMadeDataset && point.data_dir.empty();
+  if (!point.dataset.empty() && !made_here) {
+    check_fits(*source, models::load_dataset(point.dataset, point.data_dir));
+  }
+}
+
+void check_machine(const PointSpec& point) {
   const BackendOf of(point);
   const Backend& backend = of.get();
   check_precision(point, backend.info());
-  if (point.op == Op::network) {
-    const auto source = open_network(point);
-    (void)source->graph.bind(source->samples_per_run(point.batch));
-    // Made-up data cannot be missing; files can, and are read again by the run.
-    const bool made_here = point.dataset == kMadeDataset && point.data_dir.empty();
-    if (!point.dataset.empty() && !made_here) {
-      check_fits(*source, models::load_dataset(point.dataset, point.data_dir));
-    }
-  }
   if (!backend.available()) {
     closed_identity(point, backend);
     return;
@@ -363,5 +380,24 @@ void check_runnable(const PointSpec& point) {
                                    options);
   }
 }
+
+}  // namespace
+
+void check_runnable(const std::vector<PointSpec>& points) {
+  // Points of a sweep share a network and its data, which are looked at once.
+  std::set<std::vector<std::string>> seen;
+  for (const PointSpec& point : points) {
+    check_point(point);
+    if (point.op == Op::network &&
+        seen.insert({point.network, point.onnx, point.dataset, point.data_dir,
+                     std::to_string(point.batch), std::to_string(point.seed)})
+            .second) {
+      check_network(point);
+    }
+    check_machine(point);
+  }
+}
+
+void check_runnable(const PointSpec& point) { check_runnable(std::vector<PointSpec>{point}); }
 
 }  // namespace jb::harness

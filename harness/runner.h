@@ -49,6 +49,7 @@ bool computes_f64(const Backend& backend);
 /// Everything about a point that can be refused before anything runs: check_point, backend, device
 /// file, overrides, contradicting parameters, precision, calibration method, network, data set.
 /// Usage error with the reason; what a machine cannot do (unsupported, unavailable) passes.
+void check_runnable(const std::vector<PointSpec>& points);
 void check_runnable(const PointSpec& point);
 
 /// The record of a point that could not even be started, with its reason (status failed).

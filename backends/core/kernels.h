@@ -48,26 +48,37 @@ struct PhiloxBlock {
   std::uint32_t block, row_low, call_low, high;  ///< counter words 0 (before adding the lane) to 3
 };
 
+/// Poisson means below this are drawn by inversion of the element's word, larger ones by rejection.
+inline constexpr double kPoissonInversionBelow = 1e8;
+/// Means from here on are inverted by an expansion of the quantile, smaller ones by a search.
+inline constexpr double kPoissonQuantileFrom = 4;
+/// What a quick inversion gives where it cannot be sure of the count.
+inline constexpr double kPoissonUnsure = -1;
+
 /// Each fills `blocks` consecutive blocks of 64 columns, in column order.
 struct RandomKernel {
   void (*words)(const PhiloxBlock& first, std::int64_t blocks, std::uint32_t* out);
   void (*normals)(const PhiloxBlock& first, std::int64_t blocks, float* out);   ///< standard normal
   void (*uniforms)(const PhiloxBlock& first, std::int64_t blocks, float* out);  ///< in (0, 1)
+  /// Poisson counts by inversion of the words: right, or kPoissonUnsure, as all means from
+  /// kPoissonInversionBelow on; 0 for means that are not above 0. A bit of unsure[block] for each
+  /// column that is.
+  void (*poisson)(const PhiloxBlock& first, std::int64_t blocks, const double* mean, double* out,
+                  std::uint64_t* unsure);
 };
 
-/// Means from here on are drawn by rejection, below by inversion.
-inline constexpr double kPoissonInversionBelow = 30;
+/// Means below this are searched from zero where an inversion must be exact.
+inline constexpr double kPoissonSearchBelow = 30;
 /// Larger means, infinity included, are taken as this one: nothing overflows on the way.
 inline constexpr double kPoissonLargest = 1e150;
 inline constexpr double kPoissonRejected = -1;
 
-/// Poisson counts as doubles; equal on every instruction set.
+/// Poisson counts as doubles; equal on every instruction set. 16 elements at a time.
 struct PoissonKernel {
-  /// Fills blocks of 64 columns by inversion, a word per element; elements whose mean is not in
-  /// (0, kPoissonInversionBelow) become 0.
-  void (*small)(const PhiloxBlock& first, std::int64_t blocks, const double* mean, double* out);
-  /// One attempt for 16 elements of counters `columns` (counter word 0; first.block is not used):
-  /// the count or kPoissonRejected. Means from kPoissonInversionBelow to kPoissonLargest.
+  /// Inversion of their words by search, for means below kPoissonSearchBelow (others give 0).
+  void (*invert)(const std::uint32_t* words, const double* mean, double* out);
+  /// One attempt by rejection for elements of counters `columns` (counter word 0; first.block is
+  /// not used): the count or kPoissonRejected. Means from kPoissonSearchBelow to kPoissonLargest.
   void (*attempt)(const PhiloxBlock& first, const std::uint32_t* columns, const double* mean,
                   double* out);
 };

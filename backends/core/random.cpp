@@ -3,15 +3,17 @@
 #include <Random123/philox.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "backends/core/kernels.h"
+#include "backends/core/poisson_inversion.h"
 
 namespace jb {
 namespace {
 
 constexpr std::int64_t kBlock = 64;  // columns that share 16 counters
-// Elements whose counts are drawn together: rejected ones fill whole groups of 16 again.
-constexpr std::int64_t kPoissonPiece = 4 * kBlock;
+// Elements whose counts are drawn together: the few that a quick kernel leaves fill groups of 16.
+constexpr std::int64_t kPoissonPiece = 16 * kBlock;
 constexpr std::uint64_t kAttempt = tag_of("random.poisson.attempt");
 
 /// SplitMix64 finaliser (Steele et al., OOPSLA 2014): spreads key material over 64 bits.
@@ -71,18 +73,12 @@ void fill_row(std::span<T> out, std::int64_t first_col, kernels::PhiloxBlock blo
   }
 }
 
-/// Draws the counts of the elements whose mean is large, attempt by attempt, until none is left.
+/// Draws the counts of the elements `waiting` by rejection, attempt by attempt, until none is left.
 /// `element` holds the stream's key, row and call; first_col is the column of out[0].
-void reject_until_drawn(std::span<double> out, std::span<const double> mean,
+void reject_until_drawn(std::span<std::uint32_t> waiting, double* out, const double* mean,
                         const kernels::PhiloxBlock& element, std::uint32_t first_col) noexcept {
   constexpr std::size_t kGroup = 16;  // elements of one attempt
-  std::array<std::uint32_t, kPoissonPiece> waiting;
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < mean.size(); ++i) {
-    if (mean[i] >= kernels::kPoissonInversionBelow) {
-      waiting[count++] = static_cast<std::uint32_t>(i);
-    }
-  }
+  std::size_t count = waiting.size();
   const std::uint64_t key = (std::uint64_t{element.key1} << 32U) | element.key0;
   for (std::uint64_t attempt = 0; count > 0; ++attempt) {
     // A key of its own: the counter has no room left, and no word may serve twice.
@@ -96,7 +92,7 @@ void reject_until_drawn(std::span<double> out, std::span<const double> mean,
       std::array<std::uint32_t, kGroup> columns{};
       std::array<double, kGroup> means;
       std::array<double, kGroup> drawn;
-      means.fill(kernels::kPoissonInversionBelow);
+      means.fill(kernels::kPoissonSearchBelow);
       for (std::size_t i = 0; i < size; ++i) {
         const std::uint32_t at = waiting[begin + i];
         columns[i] = first_col + at;
@@ -115,6 +111,62 @@ void reject_until_drawn(std::span<double> out, std::span<const double> mean,
     count = left;
   }
 }
+
+/// Settles elements that the quick kernel was not sure of: indices `unsure` into out and mean,
+/// whose first column is first_col.
+class Settler {
+ public:
+  Settler(const RandomStream& stream, std::int64_t row, std::uint64_t call,
+          const kernels::PhiloxBlock& block, std::int64_t first_col)
+      : stream_(stream), row_(row), call_(call), block_(block), first_col_(first_col) {}
+
+  void settle(std::span<const std::uint32_t> unsure, const double* mean, double* out) noexcept {
+    for (const std::uint32_t at : unsure) {
+      if (mean[at] >= kernels::kPoissonInversionBelow) {
+        rejected_[rejections_++] = at;
+      } else if (mean[at] >= kernels::kPoissonSearchBelow) {
+        out[at] = invert_poisson(word_of(at), mean[at]);
+      } else {
+        search(at, mean, out);
+      }
+    }
+    if (searches_ > 0) run_searches(out);
+    if (rejections_ > 0) {
+      reject_until_drawn({rejected_.data(), rejections_}, out, mean, block_,
+                         static_cast<std::uint32_t>(first_col_));
+    }
+  }
+
+ private:
+  static constexpr std::size_t kGroup = 16;
+  [[nodiscard]] std::uint32_t word_of(std::uint32_t at) const noexcept {
+    return stream_.word(row_, first_col_ + at, call_);
+  }
+  void search(std::uint32_t at, const double* mean, double* out) noexcept {
+    places_[searches_] = at;
+    words_[searches_] = word_of(at);
+    means_[searches_] = mean[at];
+    if (++searches_ == kGroup) run_searches(out);
+  }
+  void run_searches(double* out) noexcept {
+    std::array<double, kGroup> drawn;
+    kernels_here().poisson->invert(words_.data(), means_.data(), drawn.data());
+    for (std::size_t i = 0; i < searches_; ++i) out[places_[i]] = drawn[i];
+    searches_ = 0;
+  }
+
+  const RandomStream& stream_;
+  std::int64_t row_;
+  std::uint64_t call_;
+  const kernels::PhiloxBlock& block_;
+  std::int64_t first_col_;
+  std::array<std::uint32_t, kPoissonPiece> rejected_;
+  std::size_t rejections_ = 0;
+  std::array<std::uint32_t, kGroup> places_{};
+  std::array<std::uint32_t, kGroup> words_{};
+  std::array<double, kGroup> means_{};
+  std::size_t searches_ = 0;
+};
 
 }  // namespace
 
@@ -164,35 +216,29 @@ void RandomStream::poisson(std::span<double> out, std::span<const double> mean, 
                              high_word(r, call)};
   alignas(64) double means[kPoissonPiece];
   alignas(64) double counts[kPoissonPiece];
+  std::array<std::uint64_t, kPoissonPiece / kBlock> unsure;
+  std::array<std::uint32_t, kPoissonPiece> places;
   const auto size = static_cast<std::int64_t>(out.size());
   for (std::int64_t done = 0; done < size;) {
     const std::int64_t col = first_col + done;
     const std::int64_t offset = col % kBlock;
     const std::int64_t count = std::min(kPoissonPiece - offset, size - done);
-    const double* const given = mean.data() + done;
     // A copy, padded to whole blocks: out may be the array of means.
     const std::int64_t padded = (offset + count + kBlock - 1) / kBlock * kBlock;
     std::fill_n(means, offset, 0.0);
-    std::copy_n(given, count, means + offset);
+    std::copy_n(mean.data() + done, count, means + offset);
     std::fill(means + offset + count, means + padded, 0.0);
-    bool any_small = false;
-    bool any_large = false;
-    for (std::int64_t i = offset; i < offset + count; ++i) {
-      const bool large = means[i] >= kernels::kPoissonInversionBelow;
-      any_large = any_large || large;
-      any_small = any_small || (!large && means[i] > 0);
-    }
     block.block = static_cast<std::uint32_t>(col / kBlock);
-    if (any_small) {
-      kernels_here().poisson->small(block, padded / kBlock, means, counts);
-    } else {
-      std::fill_n(counts, padded, 0.0);
+    kernel().poisson(block, padded / kBlock, means, counts, unsure.data());
+    std::size_t waiting = 0;
+    for (std::int64_t i = 0; i < padded / kBlock; ++i) {
+      for (std::uint64_t bits = unsure[static_cast<std::size_t>(i)]; bits != 0; bits &= bits - 1) {
+        places[waiting++] = static_cast<std::uint32_t>(i * kBlock + std::countr_zero(bits));
+      }
     }
-    const auto span_of = [&](double* values) {
-      return std::span(values + offset, static_cast<std::size_t>(count));
-    };
-    if (any_large) {
-      reject_until_drawn(span_of(counts), span_of(means), block, static_cast<std::uint32_t>(col));
+    if (waiting > 0) {
+      Settler(*this, row, call, block, col - offset)
+          .settle({places.data(), waiting}, means, counts);
     }
     std::copy_n(counts + offset, count, out.data() + done);
     done += count;

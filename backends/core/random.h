@@ -48,7 +48,7 @@ class RandomStream {
                 std::uint64_t call) const noexcept;
 
   /// Poisson counts of elements (row, first_col + i) with mean[i], as doubles (exact up to 2^53):
-  /// the same on every instruction set. Inversion of the element's word below mean 30, so that no
+  /// the same on every instruction set. Inversion of the element's word below mean 1e8, so that no
   /// count rarer than 2^-32 is drawn there; transformed rejection with words of its own above. A
   /// mean that is not above 0 (NaN included) gives 0. out and mean have one size and may be the
   /// same array; first_col + size at most 2^32. A stream from which counts are drawn should give

@@ -40,7 +40,8 @@ Price adc_price(const DeviceSpec& spec, const HomodyneParameters& p) {
 
 }  // namespace
 
-HomodyneCounts count_product(const HomodyneParameters& p, const GemmShape& shape, double papr) {
+HomodyneCounts count_product(const HomodyneParameters& p, const GemmShape& shape, double papr,
+                             const Ends& ends) {
   HomodyneCounts c;
   if (shape.m == 0 || shape.n == 0 || shape.k == 0) return c;
   const auto m = static_cast<double>(shape.m);
@@ -59,7 +60,8 @@ HomodyneCounts count_product(const HomodyneParameters& p, const GemmShape& shape
   c.laser_photons = (p.lane_gating ? m * n * k : c.lane_macs) * p.n_mac * papr;
   c.integration_s = m * n * k / p.clock_Hz;
   // A converter that samples more slowly than integrations end makes the pass wait.
-  const double shortest = p.adc_rate_Hz > 0 ? std::ceil(p.clock_Hz / p.adc_rate_Hz) : 0;
+  const bool converts = ends.digital_out && p.adc_rate_Hz > 0;
+  const double shortest = converts ? std::ceil(p.clock_Hz / p.adc_rate_Hz) : 0;
   const double pass_cycles = std::max(k, tk * shortest);
   c.device_time_s = tm * tn * pass_cycles / p.clock_Hz;
   c.modulator_s = (rows + cols) * c.device_time_s;
@@ -99,6 +101,11 @@ void Accounting::add_converters(const DeviceSpec& spec) {
   constexpr auto kB0 = Boundary::B0;
   offer(dac_a, price_from(spec, "energy.dac_J", "dac", "convert activation", kConversion, kB0));
   offer(dac_b, price_from(spec, "energy.dac_J", "dac", "convert weight", kConversion, kB0));
+  if (p_.analog_layers) {
+    offer(dac_bias, price_from(spec, "energy.dac_J", "dac", "inject bias", kConversion, kB0));
+    offer(nonlinearity,
+          price_from(spec, "energy.nonlinearity_J", "rectifier", "pass on", kConversion, kB0));
+  }
   offer(modulator_a, price_from(spec, "energy.modulator_J", "modulator", "modulate activation",
                                 kConversion, kB0));
   offer(modulator_b,
@@ -148,8 +155,8 @@ void Accounting::note(Activity& activity, Action action, double count) const {
   if (ids_[action]) activity.add(*ids_[action], count);
 }
 
-Activity Accounting::product(const GemmShape& shape, double papr) const {
-  const HomodyneCounts c = count_product(p_, shape, papr);
+Activity Accounting::product(const GemmShape& shape, double papr, const Ends& ends) const {
+  const HomodyneCounts c = count_product(p_, shape, papr, ends);
   const auto m = static_cast<double>(shape.m);
   const auto n = static_cast<double>(shape.n);
   const auto k = static_cast<double>(shape.k);
@@ -158,23 +165,30 @@ Activity Accounting::product(const GemmShape& shape, double papr) const {
   activity.executed_macs = c.lane_macs;
   if (c.readouts == 0) return activity;
   note(activity, laser, c.laser_photons);
-  note(activity, dac_a, c.activation_symbols);
+  if (ends.digital_in) {
+    note(activity, dac_a, c.activation_symbols);
+    note(activity, input_a, c.activation_symbols);
+    note(activity, sram_a, c.activation_symbols * bytes_a_);
+    note(activity, dram_a, m * k * bytes_a_);
+  }
   note(activity, dac_b, c.weight_symbols);
   note(activity, modulator_a, c.activation_symbols);
   note(activity, modulator_b, c.weight_symbols);
   note(activity, integrator, c.integration_s);
   note(activity, amplifier, c.readouts);
-  note(activity, adc, c.readouts);
-  note(activity, input_a, c.activation_symbols);
+  if (ends.digital_out) {
+    note(activity, adc, c.readouts);
+    note(activity, output, c.readouts);
+    note(activity, sram_c, c.readouts * bytes_c_);
+    note(activity, partial_sum, c.partial_sums);
+    note(activity, dram_c, m * n * bytes_c_);
+  } else {
+    note(activity, nonlinearity, m * n);
+    if (ends.analog_bias) note(activity, dac_bias, m * n);
+  }
   note(activity, input_b, c.weight_symbols);
-  note(activity, output, c.readouts);
-  note(activity, sram_a, c.activation_symbols * bytes_a_);
   note(activity, sram_b, c.weight_symbols * bytes_b_);
-  note(activity, sram_c, c.readouts * bytes_c_);
-  note(activity, partial_sum, c.partial_sums);
-  note(activity, dram_a, m * k * bytes_a_);
   note(activity, dram_b, k * n * bytes_b_);
-  note(activity, dram_c, m * n * bytes_c_);
   note(activity, bias, c.modulator_s);
   note(activity, lock, c.modulator_s);
   return activity;

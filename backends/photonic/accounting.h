@@ -34,8 +34,16 @@ struct HomodyneCounts {
   double device_time_s = 0;
 };
 
+/// Where a product meets the digital side.
+struct Ends {
+  bool digital_in = true;    ///< activations come from memory through DACs
+  bool digital_out = true;   ///< readouts go through ADCs to memory
+  bool analog_bias = false;  ///< a bias is injected as charge (only where readouts stay analog)
+};
+
 /// The counts that estimate and execute share. `papr`: what the laser is paid for.
-HomodyneCounts count_product(const HomodyneParameters& p, const GemmShape& shape, double papr);
+HomodyneCounts count_product(const HomodyneParameters& p, const GemmShape& shape, double papr,
+                             const Ends& ends = {});
 
 /// The device's price table and how counts become activity.
 class Accounting {
@@ -44,7 +52,7 @@ class Accounting {
 
   [[nodiscard]] const PriceTable& prices() const noexcept { return prices_; }
   /// Activity of one product.
-  [[nodiscard]] Activity product(const GemmShape& shape, double papr) const;
+  [[nodiscard]] Activity product(const GemmShape& shape, double papr, const Ends& ends = {}) const;
   /// Activity of a calibration: `readings` times, all `rows` + `cols` lanes send test light for a
   /// full integration and are read; every one of the rows x cols detectors when `detectors`.
   [[nodiscard]] Activity calibration(std::int64_t rows, std::int64_t cols, std::int64_t readings,
@@ -57,11 +65,13 @@ class Accounting {
     laser,
     dac_a,
     dac_b,
+    dac_bias,
     modulator_a,
     modulator_b,
     integrator,
     amplifier,
     adc,
+    nonlinearity,
     input_a,
     input_b,
     output,

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "backends/photonic/analog_network.h"
 #include "backends/photonic/architecture.h"
 #include "backends/photonic/homodyne_plan.h"
 #include "backends/photonic/parameters.h"
@@ -48,20 +49,26 @@ class HomodyneDevice final : public Device {
     return std::make_unique<HomodynePlan>(machine_, b, mode, options);
   }
 
+  std::unique_ptr<Executable> compile(const GraphView& graph,
+                                      const CompileOptions& options) override {
+    if (!machine_->parameters.analog_layers) return Device::compile(graph, options);
+    return compile_analog(*this, *machine_, graph, options);
+  }
+
   void set_epoch(const Epoch& epoch) override {
     if (!(epoch.age_s >= 0) || !std::isfinite(epoch.age_s)) {
       fail_usage("device '{}': age {} s must be a number of seconds from 0 on", spec_.name(),
                  epoch.age_s);
     }
-    machine_->lanes.set_epoch(epoch);
+    machine_->lanes->set_epoch(epoch);
   }
-  [[nodiscard]] Epoch epoch() const override { return machine_->lanes.epoch(); }
+  [[nodiscard]] Epoch epoch() const override { return machine_->lanes->epoch(); }
 
   Activity calibrate(std::string_view method) override {
     check_calibration_method(method, spec_.name(), calibration_methods());
     if (method == "none") return {};
     const bool full = method == "full";
-    machine_->lanes.calibrate(full);
+    machine_->lanes->calibrate(full);
     return machine_->accounting.calibration(machine_->rows_in_use, machine_->cols_in_use,
                                             machine_->parameters.calibration_readings, full);
   }
@@ -72,11 +79,11 @@ class HomodyneDevice final : public Device {
     return spec_.text("calibration.default");
   }
 
-  [[nodiscard]] bool sees_drift() const override { return machine_->lanes.has_phases(); }
+  [[nodiscard]] bool sees_drift() const override { return machine_->lanes->has_phases(); }
   double drift_error(Activity& cost) override {
     cost +=
         machine_->accounting.calibration(machine_->rows_in_use, machine_->cols_in_use, 1, false);
-    return machine_->lanes.seen_error(machine_->rows_in_use, machine_->cols_in_use);
+    return machine_->lanes->seen_error(machine_->rows_in_use, machine_->cols_in_use);
   }
 
   [[nodiscard]] double peak_mac_per_s() const override {

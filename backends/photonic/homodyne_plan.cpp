@@ -90,15 +90,15 @@ RowLight row_light(const HomodyneMachine& machine, const ActivationFields<T>& se
   const HomodyneParameters& p = machine.parameters;
   const auto at = static_cast<std::size_t>(i);
   const auto slot = static_cast<std::size_t>(piece * sent.fields.rows + i);
-  const double gain = machine.lanes.gain(Arm::activations, lane);
+  const double gain = machine.lanes->gain(Arm::activations, lane);
   const double alpha = sent.alpha[at] * gain;
   RowLight row;
   row.gain_e = 2 * p.eta * alpha * beta;
   row.light_e = p.eta * alpha * alpha * sent.energy[slot];
   row.sum = sent.sum[slot];
   row.full = sent.full[at];
-  if (machine.lanes.has_phases()) {
-    const double phase = machine.lanes.phase_rad(Arm::activations, lane);
+  if (machine.lanes->has_phases()) {
+    const double phase = machine.lanes->phase_rad(Arm::activations, lane);
     row.cosine = std::cos(phase);
     row.sine = std::sin(phase);
   }
@@ -118,7 +118,7 @@ void HomodyneMachine::use_lanes(std::int64_t rows, std::int64_t cols) noexcept {
 bool HomodyneMachine::exact() const noexcept {
   const HomodyneParameters& p = parameters;
   return !p.shot_noise && p.rin_per_Hz == 0 && p.amplifier_e == 0 && p.dark_A == 0 &&
-         p.capacitance_F == 0 && p.gain_error == 0 && !lanes.has_phases() &&
+         p.capacitance_F == 0 && p.gain_error == 0 && !lanes->has_phases() &&
          p.splitter_error == 0 && p.crosstalk == 0 && p.floor == 0 && p.dac_bits_a == 0 &&
          p.dac_bits_b == 0 && p.adc_bits == 0 &&
          !(p.norm == Normalisation::fixed_scale && p.full_scale_a > 0);
@@ -153,7 +153,7 @@ const HomodynePlan::Side& HomodynePlan::side(bool transposed, bool host_f32) {
   const FieldType type = field_type(machine_->parameters, readout_length(k), host_f32);
   std::optional<Side>& slot = sides_[transposed ? 1 : 0][static_cast<int>(type)];
   if (!slot) slot = make_side(transposed, type);
-  if (slot->lanes_version != machine_->lanes.version()) set_phases(*slot, n);
+  if (slot->lanes_version != machine_->lanes->version()) set_phases(*slot, n);
   return *slot;
 }
 
@@ -163,7 +163,7 @@ HomodynePlan::Side HomodynePlan::make_side(bool transposed, FieldType type) cons
   Side side;
   side.type = type;
   side.pieces = cut_into(b.rows, readout_length(b.rows));
-  side.lanes = machine_->lanes.coupling(b.cols);
+  side.lanes = machine_->lanes->coupling(b.cols);
   side.weights = send_weights(b, b_moments_, p, side.pieces, type, side.lanes);
   for (std::int64_t c = 0; c < side.pieces.count; ++c) {
     side.columns.push_back(column_light(side, b.cols, c));
@@ -196,7 +196,7 @@ ColumnLight HomodynePlan::column_light(const Side& side, std::int64_t n, std::in
 }
 
 void HomodynePlan::set_phases(Side& side, std::int64_t n) const {
-  const Lanes& lanes = machine_->lanes;
+  const Lanes& lanes = *machine_->lanes;
   side.lanes_version = lanes.version();
   if (!lanes.has_phases() || side.columns.empty()) return;
   std::vector<double> cosine;
@@ -214,7 +214,7 @@ void HomodynePlan::set_phases(Side& side, std::int64_t n) const {
 
 ReadoutSettings HomodynePlan::settings_for(const Pieces& pieces, std::int64_t piece) const {
   const HomodyneParameters& p = machine_->parameters;
-  const double warmer_K = machine_->lanes.epoch().temperature_C - 25.0;
+  const double warmer_K = machine_->lanes->epoch().temperature_C - 25.0;
   const std::int64_t cycles = pieces.size(piece);
   ReadoutSettings s;
   s.shot = p.shot_noise;
@@ -225,8 +225,8 @@ ReadoutSettings HomodynePlan::settings_for(const Pieces& pieces, std::int64_t pi
   for (std::int64_t r = 0; r < readouts.count; ++r) {
     s.readout_variance_e2 += p.readout_variance_e2(static_cast<double>(readouts.size(r)), warmer_K);
   }
-  s.phases = machine_->lanes.has_phases();
-  s.imbalance = machine_->lanes.has_imbalance();
+  s.phases = machine_->lanes->has_phases();
+  s.imbalance = machine_->lanes->has_imbalance();
   s.rin_variance = p.rin_variance();
   s.common_mode = p.common_mode;
   s.relative_floor = p.floor;
@@ -240,7 +240,8 @@ ReadoutSettings HomodynePlan::settings_for(const Pieces& pieces, std::int64_t pi
 
 template <class T>
 std::int64_t HomodynePlan::run(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
-                               bool transposed, const Side& side, const OperandMoments& moments) {
+                               bool transposed, const Side& side, const OperandMoments& moments,
+                               std::vector<double>* units) {
   const HomodyneMachine& machine = *machine_;
   const Pieces& pieces = side.pieces;
   const ActivationFields<T> sent = send_activations<T>(a, moments, machine.parameters, pieces);
@@ -277,9 +278,9 @@ std::int64_t HomodynePlan::run(const ConstMatrixRef& a, const MatrixRef& c, cons
         std::int64_t here = 0;
         for (std::int64_t local = begin; local < end; ++local) {
           const std::int64_t i = first + local;
-          const std::int64_t lane = machine.lanes.lane_of(Arm::activations, draw.row_offset + i);
+          const std::int64_t lane = machine.lanes->lane_of(Arm::activations, draw.row_offset + i);
           const RowLight row = row_light(machine, sent, side.weights.beta, lane, i, piece);
-          if (s.imbalance) machine.lanes.imbalance(lane, buffers.delta, buffers.residual);
+          if (s.imbalance) machine.lanes->imbalance(lane, buffers.delta, buffers.residual);
           const double factor = s.phases ? 1.0 : row.gain_e;
           if (side.lanes.own.empty()) {
             widen(&products(local, 0), n, factor, buffers.electrons.data());
@@ -299,11 +300,18 @@ std::int64_t HomodynePlan::run(const ConstMatrixRef& a, const MatrixRef& c, cons
             if (piece + 1 < pieces.count) continue;
             std::copy_n(sum, n, buffers.electrons.data());
           }
-          const double nominal = 2 * machine.parameters.eta *
-                                 sent.alpha[static_cast<std::size_t>(i)] * side.weights.beta;
-          const double unit = s.adc.lsb() *
-                              (sent.unit[static_cast<std::size_t>(i)] * side.weights.unit) *
-                              (nominal > 0 ? 1 / nominal : 0.0);
+          const auto at = static_cast<std::size_t>(i);
+          const double nominal = 2 * machine.parameters.eta * sent.alpha[at] * side.weights.beta;
+          const double lsb = s.adc.lsb();
+          const double per_lsb =
+              (sent.unit[at] * side.weights.unit) * (nominal > 0 ? 1 / nominal : 0.0);
+          if (units != nullptr) {
+            (*units)[at] = per_lsb;
+            write_row(buffers.electrons, lsb, c, i);
+            continue;
+          }
+          const double unit =
+              lsb * (sent.unit[at] * side.weights.unit) * (nominal > 0 ? 1 / nominal : 0.0);
           write_row(buffers.electrons, unit, c, i);
         }
         clipped += here;
@@ -338,23 +346,41 @@ Execution HomodynePlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
     }
     return result;
   }
+  read_all(a, c, draw, transposed, use, nullptr, result);
+  return result;
+}
+
+Execution HomodynePlan::detect(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
+                               std::vector<double>& value_per_electron) {
+  check_execute_operands(b_.rows(), b_.cols(), false, a, c);
+  Execution result;
+  result.statistics = {checked_moments(a, "A"), b_moments_};
+  value_per_electron.assign(static_cast<std::size_t>(a.rows), 0.0);
+  if (a.rows == 0 || c.cols == 0 || a.cols == 0) return result;
+  const Side& use = side(false, a.type == ElementType::f32);
+  read_all(a, c, draw, false, use, &value_per_electron, result);
+  return result;
+}
+
+void HomodynePlan::read_all(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
+                            bool transposed, const Side& use, std::vector<double>* units,
+                            Execution& result) {
   const OperandMoments& moments = result.statistics.a;
   std::int64_t clipped = 0;
   switch (use.type) {
     case FieldType::bytes:
-      clipped = run<std::int8_t>(a, c, draw, transposed, use, moments);
+      clipped = run<std::int8_t>(a, c, draw, transposed, use, moments, units);
       break;
     case FieldType::f32:
-      clipped = run<float>(a, c, draw, transposed, use, moments);
+      clipped = run<float>(a, c, draw, transposed, use, moments, units);
       break;
     case FieldType::f64:
-      clipped = run<double>(a, c, draw, transposed, use, moments);
+      clipped = run<double>(a, c, draw, transposed, use, moments, units);
       break;
   }
-  const double readouts = static_cast<double>(shape.m) * static_cast<double>(shape.n) *
+  const double readouts = static_cast<double>(a.rows) * static_cast<double>(c.cols) *
                           static_cast<double>(use.pieces.count);
   add_lints(static_cast<double>(clipped) / readouts, result);
-  return result;
 }
 
 void HomodynePlan::add_lints(double clipped_share, Execution& result) const {

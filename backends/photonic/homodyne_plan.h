@@ -23,12 +23,17 @@ struct HomodyneMachine {
   HomodyneMachine(const DeviceSpec& spec, const HomodyneParameters& p, const DeviceInstance& which)
       : parameters(p),
         accounting(spec, p),
-        lanes(p, which),
+        lanes(std::make_shared<Lanes>(p, which)),
         instance(which),
         theory_bound(spec.theory_bound()) {}
+  /// The same lanes with other converters: a layer of a network.
+  HomodyneMachine(const HomodyneMachine& base, const HomodyneParameters& p)
+      : HomodyneMachine(base) {
+    parameters = p;
+  }
   HomodyneParameters parameters;
   Accounting accounting;
-  Lanes lanes;
+  std::shared_ptr<Lanes> lanes;
   DeviceInstance instance;
   bool theory_bound = false;
   /// Lanes that the largest product planned so far uses; at most those of a bounded array.
@@ -52,6 +57,10 @@ class HomodynePlan final : public Plan {
   Execution execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                     Direction direction) override;
   Activity update(const ConstMatrixRef& delta) override;
+  /// The electrons that detectors read (after the ADC, where there is one) instead of the product;
+  /// `value_per_electron` of each row makes it one. Counts nothing.
+  Execution detect(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
+                   std::vector<double>& value_per_electron);
 
  private:
   /// B as one direction uses it, made on first use.
@@ -73,7 +82,10 @@ class HomodynePlan final : public Plan {
   /// The readouts of a product; returns how many were clipped.
   template <class T>
   std::int64_t run(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw, bool transposed,
-                   const Side& side, const OperandMoments& moments);
+                   const Side& side, const OperandMoments& moments, std::vector<double>* units);
+  /// Readouts of every row, as values or (with `units`) as electrons; adds lints.
+  void read_all(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw, bool transposed,
+                const Side& use, std::vector<double>* units, Execution& result);
   [[nodiscard]] ReadoutSettings settings_for(const Pieces& pieces, std::int64_t piece) const;
   /// Appends what a reader of the result must know.
   void add_lints(double clipped_share, Execution& result) const;

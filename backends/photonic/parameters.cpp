@@ -82,6 +82,10 @@ void read_noise(const DeviceSpec& spec, HomodyneParameters& p) {
   p.crosstalk = amplitude_at(-spec.number("error.crosstalk_dB"));
   p.floor = amplitude_at(spec.number("modulator.extinction_dB"));
   p.calibration_readings = spec.integer("calibration.readings");
+  p.analog_layers = spec.text("interlayer") == "analog";
+  p.analog_kappa = spec.number("analog.kappa");
+  p.analog_noise_e = spec.number("analog.noise_e");
+  p.analog_gain_error = spec.number("analog.gain_error");
 }
 
 void read_boundaries(const DeviceSpec& spec, HomodyneParameters& p) {
@@ -105,6 +109,14 @@ void check_together(const DeviceSpec& spec, const HomodyneParameters& p) {
     fail_usage(
         "device '{}': noise.law = poisson counts the photons that arrive, which only "
         "noise.norm = exact knows",
+        spec.name());
+  }
+  if (p.analog_layers &&
+      (spec.number("energy.input_J") > 0 || spec.number("energy.output_J") > 0)) {
+    fail_usage(
+        "device '{}': interlayer = analog leaves converters and memory out, which energy.input_J "
+        "and energy.output_J hold undivided; set them to 0 and give energy.dac_J, "
+        "energy.modulator_J and energy.adc_J",
         spec.name());
   }
   if (p.papr != 0 && p.papr < 1) {
@@ -179,7 +191,7 @@ std::int64_t HomodyneParameters::slots(std::int64_t k) const noexcept {
   return integration == 0 ? k : std::min(k, integration);
 }
 
-double HomodyneParameters::adc_full_scale_e(std::int64_t k, double warmer_K) const noexcept {
+double HomodyneParameters::expected_rms_e(std::int64_t k, double warmer_K) const noexcept {
   const auto cycles = static_cast<double>(slots(k));
   const double detected = eta * n_mac;
   // Mean square of D = 2 eta alpha beta sum a b for independent a, b: each of the K products has
@@ -190,7 +202,11 @@ double HomodyneParameters::adc_full_scale_e(std::int64_t k, double warmer_K) con
   const double square = signal * (1 + rin_variance()) + shot +
                         rin_variance() * common * common * cycles +
                         readout_variance_e2(cycles, warmer_K);
-  return adc_kappa * std::sqrt(square);
+  return std::sqrt(square);
+}
+
+double HomodyneParameters::adc_full_scale_e(std::int64_t k, double warmer_K) const noexcept {
+  return adc_kappa * expected_rms_e(k, warmer_K);
 }
 
 std::int64_t HomodyneParameters::calibration_cycles() const noexcept {

@@ -76,6 +76,11 @@ struct HomodyneParameters {
 
   std::int64_t calibration_readings = 16;
 
+  bool analog_layers = false;    ///< no converters between the layers of a network
+  double analog_kappa = 12;      ///< full scale of inner layers in units of the expected rms
+  double analog_noise_e = 0;     ///< rms electrons that the rectifier adds at its input
+  double analog_gain_error = 0;  ///< rms, of the rectifiers of different outputs
+
   bool has_energy = false;
   Boundary lowest = Boundary::B0;
   Boundary highest = Boundary::B0;
@@ -92,6 +97,9 @@ struct HomodyneParameters {
   [[nodiscard]] std::int64_t slots(std::int64_t k) const noexcept;
   /// Cycles of a reading of a calibration: a full integration.
   [[nodiscard]] std::int64_t calibration_cycles() const noexcept;
+  /// Rms electrons of a readout that operands of independent elements give at n_mac photons, noise
+  /// included.
+  [[nodiscard]] double expected_rms_e(std::int64_t k, double warmer_K) const noexcept;
   /// ADC full scale in electrons: kappa times the rms that operands of independent elements give at
   /// n_mac photons, noise included. It depends on settings alone, so cutting A does not change it.
   [[nodiscard]] double adc_full_scale_e(std::int64_t k, double warmer_K) const noexcept;

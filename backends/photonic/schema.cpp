@@ -120,6 +120,21 @@ void add_errors(Schema& s) {
                           "none"));
 }
 
+void add_interlayer(Schema& s) {
+  s.push_back(choice_spec("interlayer", {"digital", "analog"},
+                          "between the layers of a network: ADC, memory and DAC, or a rectifier "
+                          "that drives the next modulator",
+                          "digital"));
+  s.push_back(number_spec("analog.kappa", "1", 0.5, 1000,
+                          "interlayer = analog: charge at full scale of the next modulator, in "
+                          "units of the rms that independent elements give",
+                          12.0));
+  s.push_back(number_spec("analog.noise_e", "e", 0, 1e9,
+                          "interlayer = analog: rms electrons that the rectifier adds", 0.0));
+  s.push_back(number_spec("analog.gain_error", "1", 0, 0.5,
+                          "interlayer = analog: rms static gain error of a rectifier", 0.0));
+}
+
 void add_energy(Schema& s) {
   constexpr double kMaxJ = 1e-3;
   s.push_back(choice_spec("energy.lowest", {"B0", "B1", "B2", "B3"},
@@ -131,6 +146,8 @@ void add_energy(Schema& s) {
   s.push_back(number_spec("energy.adc_J", "J", 0, kMaxJ, "one conversion of one readout", 0.0));
   s.push_back(
       number_spec("energy.amplifier_J", "J", 0, kMaxJ, "amplification of one readout", 0.0));
+  s.push_back(number_spec("energy.nonlinearity_J", "J", 0, kMaxJ,
+                          "interlayer = analog: one value through the rectifier and driver", 0.0));
   s.push_back(number_spec("energy.integrator_W", "W", 0, 1e3,
                           "bias of one detector while it integrates", 0.0));
   s.push_back(number_spec("energy.input_J", "J", 0, kMaxJ,
@@ -155,6 +172,7 @@ Schema make_schema() {
   add_converters(schema);
   add_noise(schema);
   add_errors(schema);
+  add_interlayer(schema);
   add_energy(schema);
   return schema;
 }

@@ -128,6 +128,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_explain_verb(app, action);
   add_compare_verb(app, action);
   add_validate_verb(app, action);
+  add_cutoff_verb(app, action);
   add_doctor_verb(app, action);
 
   try {

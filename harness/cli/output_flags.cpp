@@ -81,8 +81,8 @@ std::vector<PointSpec> requested_points(const RunFlags& flags, bool estimate,
   std::vector<PointSpec> points = make_points(flags.points, suite_points);
   for (PointSpec& point : points) {
     if (estimate) point.estimate = true;
-    check_runnable(point);
   }
+  check_runnable(points);
   return points;
 }
 

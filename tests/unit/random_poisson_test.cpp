@@ -44,12 +44,13 @@ struct Law {
 };
 
 TEST(RandomPoisson, InversionGivesTheCountOfTheElementsWord) {
-  for (const double mean : {1e-12, 1e-3, 0.05, 0.7, 4.0, 12.0, 29.99}) {
-    const std::vector<double> k = draws(mean, 3000, 7);
+  for (const double mean :
+       {1e-12, 1e-3, 0.05, 0.7, 3.999, 4.0, 4.7, 6.5, 9.0, 12.0, 17.0, 29.99, 31.0, 80.0, 600.0}) {
+    const std::vector<double> k = draws(mean, 20000, 7);
     for (std::size_t i = 0; i < k.size(); ++i) {
       const std::uint32_t word = stream().word(7, static_cast<std::int64_t>(i), 0);
       const long double u = (static_cast<long double>(word) + 0.5L) / 4294967296.0L;
-      long double term = std::exp(-static_cast<long double>(mean));
+      long double term = std::exp(-static_cast<long double>(mean));  // above 1e-4900
       long double sum = term;
       long double count = 0;
       while (u > sum) {
@@ -176,19 +177,21 @@ TEST(RandomPoisson, EveryInstructionSetDrawsTheSameCounts) {
   std::vector<double> small(kBlocks * 64);
   std::vector<double> large(small.size());
   std::vector<std::uint32_t> columns(small.size());
+  std::vector<std::uint32_t> words(small.size());
   for (std::size_t i = 0; i < small.size(); ++i) {
     const auto col = static_cast<std::int64_t>(i);
     small[i] = 30.5 * static_cast<double>(stream().uniform(0, col, 5));
     large[i] = 30 * std::exp(40 * static_cast<double>(stream().uniform(1, col, 5)));
     columns[i] = static_cast<std::uint32_t>(i);
+    words[i] = stream().word(2, col, 5);
   }
   std::vector<double> first_small, first_large;
   for (int isa = 0; isa < 3; ++isa) {
     if ((isa == 1 && !has_avx2) || (isa == 2 && !has_avx512)) continue;
     std::vector<double> counts(small.size());
-    all[isa]->small(block, kBlocks, small.data(), counts.data());
     std::vector<double> attempts(large.size());
     for (std::size_t i = 0; i < large.size(); i += 16) {
+      all[isa]->invert(words.data() + i, small.data() + i, counts.data() + i);
       all[isa]->attempt(block, columns.data() + i, large.data() + i, attempts.data() + i);
     }
     if (isa == 0) {
@@ -203,6 +206,43 @@ TEST(RandomPoisson, EveryInstructionSetDrawsTheSameCounts) {
   // PTRS accepts one attempt in 1.1 to 1.2 at these means (Hoermann 1993, section 4).
   EXPECT_GT(rejected, 0.03 * static_cast<double>(large.size()));
   EXPECT_LT(rejected, 0.20 * static_cast<double>(large.size()));
+}
+
+TEST(RandomPoisson, QuickInversionIsRightOrUnsureOnEveryInstructionSet) {
+  const kernels::PhiloxBlock block{1, 2, 3, 4, 5, 6};
+  const kernels::RandomKernel* const all[3] = {&kernels::baseline::kRandom, &kernels::avx2::kRandom,
+                                               &kernels::avx512::kRandom};
+  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+  constexpr int kBlocks = 2000;
+  std::vector<double> mean(kBlocks * 64);
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    const auto col = static_cast<std::int64_t>(i);
+    // From 0.01 to 30, the whole range of searches and the worst of expansions.
+    mean[i] = 0.01 * std::pow(3000.0, static_cast<double>(stream().uniform(6, col, 5)));
+  }
+  std::vector<std::uint32_t> words(mean.size());
+  kernels::baseline::kRandom.words(block, kBlocks, words.data());
+  std::vector<double> exact(mean.size());
+  for (std::size_t i = 0; i < mean.size(); i += 16) {
+    kernels::baseline::kPoisson.invert(words.data() + i, mean.data() + i, exact.data() + i);
+  }
+  for (int isa = 0; isa < 3; ++isa) {
+    if ((isa == 1 && !has_avx2) || (isa == 2 && !has_avx512)) continue;
+    std::vector<double> quick(mean.size());
+    std::vector<std::uint64_t> bits(kBlocks);
+    all[isa]->poisson(block, kBlocks, mean.data(), quick.data(), bits.data());
+    double unsure = 0;
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      ASSERT_EQ((bits[i / 64] >> (i % 64)) & 1U, quick[i] == kernels::kPoissonUnsure ? 1U : 0U);
+      if (quick[i] == kernels::kPoissonUnsure) {
+        unsure += 1 / static_cast<double>(mean.size());
+      } else {
+        ASSERT_EQ(quick[i], exact[i]) << "mean " << mean[i] << ", word " << words[i];
+      }
+    }
+    EXPECT_LT(unsure, 0.02) << "instruction set " << isa;
+  }
 }
 
 TEST(RandomPoisson, AnElementsDrawDependsOnItsMeanAndCoordinatesAlone) {
