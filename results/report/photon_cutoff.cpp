@@ -33,7 +33,8 @@ std::string key_of(const Record& record) {
 
 std::string settings_of(const Record& record) {
   std::string text;
-  for (const auto& [key, value] : record.point.value("set", Json::object()).items()) {
+  const Json set = record.point.value("set", Json::object());
+  for (const auto& [key, value] : set.items()) {
     if (key == kKnob) continue;
     text += (text.empty() ? "" : " ") + key + "=" +
             (value.is_string() ? value.get<std::string>() : value.dump());
