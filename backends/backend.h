@@ -181,6 +181,12 @@ class Device {
   /// Whether it runs the network's products, with the node's name and the reason when not.
   [[nodiscard]] virtual Support supports_network(const GraphView& graph,
                                                  const CompileOptions& options) const;
+  /// Places for stationary operands; 0: as many as needed. An operand that finds too few free when
+  /// it is planned is reloaded at every execute, as one in OperandMode::dynamic is.
+  [[nodiscard]] virtual std::int64_t storage_units() const { return 0; }
+  /// How many of them an operand (k x n) takes.
+  [[nodiscard]] virtual std::int64_t operand_units(const GemmShape& /*shape*/) const { return 0; }
+
   /// Default: a plan per linear product, digital periphery on the host (backends/host).
   virtual std::unique_ptr<Executable> compile(const GraphView& graph,
                                               const CompileOptions& options);

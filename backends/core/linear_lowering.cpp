@@ -101,7 +101,14 @@ std::vector<LinearProduct> recurrent_products(const GraphView& graph, const Node
   recurrent.operands = r[0];
   recurrent.uses = steps;
   recurrent.stationary = graph.value(node.inputs[2]).is_constant;
-  return {input, recurrent};
+  if (node.op != Op::gru || node.get<RecurrentAttributes>().linear_before_reset) {
+    return {input, recurrent};
+  }
+  LinearProduct candidate = recurrent;
+  candidate.part = "candidate";
+  candidate.shape.n = r[2];
+  recurrent.shape.n = r[1] - r[2];
+  return {input, recurrent, candidate};
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace jb {
 
 /// A family of equal products.
 struct LinearProduct {
-  std::string_view part;      ///< "", or which of several families ("input", "recurrent")
-  GemmShape shape;            ///< of one product
+  std::string_view part;  ///< "", or which of several families ("input", "recurrent", "candidate")
+  GemmShape shape;        ///< of one product
   std::int64_t operands = 1;  ///< how many different B (groups, matrices of a batch, directions)
   std::int64_t uses = 1;      ///< products that each B takes part in (time steps)
   bool stationary = true;     ///< B is constant; else it is computed in the run
@@ -36,7 +36,8 @@ struct LinearProduct {
 ///   groups;
 ///            the columns are then added up at the output positions.
 ///   rnn, lstm, gru  per direction: "input", m = steps x N, n = gates x hidden, k = input size; and
-///            "recurrent", used once a step: m = N, n = gates x hidden, k = hidden.
+///            "recurrent", used once a step: m = N, n = gates x hidden, k = hidden. A gru whose
+///            reset gate comes before the product takes its last `hidden` columns as "candidate".
 std::vector<LinearProduct> products_of(const GraphView& graph, const NodeView& node);
 
 /// True when the product is taken as C^T = B^T A^T because A is the constant (matmul, gemm).

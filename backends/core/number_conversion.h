@@ -78,8 +78,8 @@ To convert_number(From value) noexcept {
   } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
     // The limits as doubles: 2^63 and 2^64 are exact, the largest integers below them are not.
     constexpr auto bits = static_cast<int>(sizeof(To) * 8) - (std::is_signed_v<To> ? 1 : 0);
-    const double above = bits < 63 ? static_cast<double>(std::uint64_t{1} << bits)
-                                   : (bits == 63 ? 0x1p63 : 0x1p64);
+    const double above =
+        bits < 63 ? static_cast<double>(std::uint64_t{1} << bits) : (bits == 63 ? 0x1p63 : 0x1p64);
     const double below = std::is_signed_v<To> ? -above : 0.0;
     const auto x = static_cast<double>(value);
     if (!(x == x)) return To{0};

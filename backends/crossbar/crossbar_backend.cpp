@@ -48,6 +48,11 @@ class CrossbarDevice final : public Device {
     return std::make_unique<CrossbarPlan>(machine_, shape, b, mode, options);
   }
 
+  [[nodiscard]] std::int64_t storage_units() const override { return machine_->config.tile_count; }
+  [[nodiscard]] std::int64_t operand_units(const GemmShape& shape) const override {
+    return layout_of(machine_->config, shape.k, shape.n, false).tiles();
+  }
+
   void set_epoch(const Epoch& epoch) override {
     if (!(epoch.age_s >= 0) || !std::isfinite(epoch.age_s)) {
       fail_usage("device '{}': age {} s must be a number of seconds from 0 on", spec().name(),
@@ -94,8 +99,7 @@ class CrossbarDevice final : public Device {
   [[nodiscard]] bool resident(const GemmShape& shape, OperandMode mode) const {
     const Config& config = machine_->config;
     return mode == OperandMode::stationary &&
-           (config.tile_count == 0 ||
-            layout_of(config, shape.k, shape.n, false).tiles() <= config.tile_count);
+           (config.tile_count == 0 || operand_units(shape) <= config.tile_count);
   }
 
   std::shared_ptr<Machine> machine_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "backends/core/linear_lowering.h"
 #include "backends/host/bound_graph.h"
 #include "backends/host/kernels.h"
 
@@ -30,20 +29,6 @@ std::vector<const PriceTable*> prices_of(const Machines& machines) {
   std::vector<const PriceTable*> tables;
   for (const Machine& machine : machines.all) tables.push_back(&machine.device->prices());
   return tables;
-}
-
-/// Work of a linear node that stays on the digital side: its products, their operands and results
-/// through the buffer (f32), and what follows the products.
-PeripheryWork digital_linear_work(const GraphView& graph, const NodeView& node) {
-  PeripheryWork work = linear_work(graph, node);
-  for (const LinearProduct& product : products_of(graph, node)) {
-    const auto m = static_cast<double>(product.shape.m);
-    const auto n = static_cast<double>(product.shape.n);
-    const auto k = static_cast<double>(product.shape.k);
-    work.macs += product.macs();
-    work.bytes += product.products() * (m * k + k * n + m * n) * sizeof(float);
-  }
-  return work;
 }
 
 /// work_of() a node at the sizes it was just run with.
@@ -79,23 +64,26 @@ HostExecutable::HostExecutable(Machines machines, const GraphView& graph,
     transfers_ = transfers_between(graph_, machines_.of_node);
   }
   runners_.resize(graph_.nodes.size());
+  std::vector<MachineRoom> rooms(machines_.all.size() + 1);
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     const NodeView& node = graph_.nodes[i];
     names_.push_back(node.name);
     const int machine = machines_.of_node[i];
-    if (machine == kDigital) {
-      placements_.emplace_back("digital");
-    } else {
-      Device& device = *machines_.all[static_cast<std::size_t>(machine)].device;
-      placements_.push_back(device.spec().backend());
-      runners_[i] = make_linear_runner(device, graph_, node, options_of(i));
+    Device* const device =
+        machine == kDigital ? nullptr : machines_.all[static_cast<std::size_t>(machine)].device;
+    placements_.emplace_back(device == nullptr ? "digital" : device->spec().backend());
+    // Products of integers are kernels of the host.
+    if (is_linear(node.op) && is_float(graph_.value(node.inputs[0]).type)) {
+      runners_[i] = make_linear_runner(device, graph_, node, options_of(i),
+                                       rooms[static_cast<std::size_t>(machine + 1)]);
       setup_ += runners_[i]->setup().relabelled(layer_of(i), offset_of(i));
     }
-    for (std::size_t p = 0; p < node.inputs.size(); ++p) {
+    for (std::size_t p = 0; p < node.inputs.size() && !options_.streamed; ++p) {
       const int input = node.inputs[p];
-      if (input == kAbsent || !graph_.value(input).is_constant) continue;
-      if (runners_[i] != nullptr && p == 1) continue;  // held by the plan
-      constants_[static_cast<std::size_t>(input)] = graph_.value(input).constant.value();
+      if (input == kAbsent || !graph_.value(input).constant.has_elements()) continue;
+      if (runners_[i] != nullptr && runners_[i]->holds(p)) continue;
+      Tensor& constant = constants_[static_cast<std::size_t>(input)];
+      if (constant.raw() == nullptr) constant = graph_.value(input).constant.value();
     }
   }
 }
@@ -104,12 +92,14 @@ HostExecutable::~HostExecutable() = default;
 
 CompileOptions HostExecutable::options_of(std::size_t node) const {
   CompileOptions options = options_;
+  if (machines_.of_node[node] == kDigital) return options;
   options.precision = machines_.all[static_cast<std::size_t>(machines_.of_node[node])].precision;
   return options;
 }
 
 ActionId HostExecutable::offset_of(std::size_t node) const {
-  return offsets_[static_cast<std::size_t>(machines_.of_node[node])];
+  const int machine = machines_.of_node[node];
+  return machine == kDigital ? ActionId{0} : offsets_[static_cast<std::size_t>(machine)];
 }
 
 template <class DimsOf>
@@ -129,7 +119,7 @@ bool HostExecutable::resident() const {
 
 std::string HostExecutable::implementation() const {
   for (const auto& runner : runners_) {
-    if (runner != nullptr) return runner->implementation();
+    if (runner != nullptr && !runner->implementation().empty()) return runner->implementation();
   }
   return {};
 }
@@ -156,8 +146,16 @@ Execution HostExecutable::run(const std::vector<Tensor>& inputs, std::vector<Ten
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     const NodeView& node = graph_.nodes[i];
     std::vector<const Tensor*> given;
-    for (const int input : node.inputs) {
-      given.push_back(input == kAbsent ? nullptr : &values[static_cast<std::size_t>(input)]);
+    for (std::size_t p = 0; p < node.inputs.size(); ++p) {
+      const int input = node.inputs[p];
+      const bool held = runners_[i] != nullptr && runners_[i]->holds(p);
+      given.push_back(input == kAbsent || held ? nullptr
+                                               : &values[static_cast<std::size_t>(input)]);
+      // Streamed constants are made for the nodes that read them and dropped with the last one.
+      if (given.back() != nullptr && given.back()->raw() == nullptr &&
+          graph_.value(input).is_constant) {
+        values[static_cast<std::size_t>(input)] = graph_.value(input).constant.value();
+      }
     }
     PeripheryWork work;
     std::vector<Tensor> produced;
@@ -173,13 +171,7 @@ Execution HostExecutable::run(const std::vector<Tensor>& inputs, std::vector<Ten
       }
     } else {
       produced = run_kernel(node, given);
-      if (is_linear(node.op)) {
-        std::vector<Dims> dims;
-        for (const Tensor& input : inputs) dims.push_back(input.dims());
-        work = digital_linear_work(rebound(graph_, dims), node);
-      } else {
-        work = work_at(node, given, produced);
-      }
+      work = work_at(node, given, produced);
     }
     count(result.activity, periphery_, work, layer_of(i));
     if (sink != nullptr) (*sink)(static_cast<int>(i), node.name, produced.at(0));
@@ -206,13 +198,10 @@ Activity HostExecutable::estimate(const GraphView& bound) const {
     const NodeView& node = bound.nodes[i];
     PeripheryWork work;
     count_transfers(activity, i, [&](int value) -> const Dims& { return bound.value(value).dims; });
-    if (machines_.of_node[i] != kDigital) {
-      const Device& device = *machines_.all[static_cast<std::size_t>(machines_.of_node[i])].device;
-      activity +=
-          estimate_linear(device, bound, node, options_of(i)).relabelled(layer_of(i), offset_of(i));
-      work = linear_work(bound, node);
-    } else if (is_linear(node.op)) {
-      work = digital_linear_work(bound, node);
+    if (runners_[i] != nullptr) {
+      Activity part;
+      runners_[i]->estimate(bound, part, work);
+      activity += part.relabelled(layer_of(i), offset_of(i));
     } else {
       work = bound_work(bound, node);
     }

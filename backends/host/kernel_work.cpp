@@ -1,5 +1,5 @@
-// Digital work by operator and sizes. A function of one value (root, exponential, division) counts as
-// one, whatever it is made of; composite functions count their parts.
+// Digital work by operator and sizes. A function of one value (root, exponential, division) counts
+// as one, whatever it is made of; composite functions count their parts.
 
 #include <algorithm>
 
@@ -191,7 +191,12 @@ PeripheryWork work_of(const NodeView& node, const std::vector<const KnownValue*>
     operands += 1;
   }
   PeripheryWork work;
-  if (op <= Op::cast) {
+  if (is_linear(op)) {  // MatMul and Gemm of integers
+    const std::size_t last = first->dims.empty() ? 0 : first->dims.size() - 1;
+    const bool transposed = op == Op::gemm && node.get<GemmAttributes>().trans_a;
+    if (!first->dims.empty())
+      work.macs = y * static_cast<double>(first->dims[transposed ? 0 : last]);
+  } else if (op <= Op::cast) {
     work = element_work(node, y, operands);
   } else if (op <= Op::lrn) {
     // Rows share a mean or a sum: all that the operator does not reduce over.

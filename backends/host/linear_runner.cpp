@@ -1,87 +1,369 @@
 #include "backends/host/linear_runner.h"
 
-#include <algorithm>
+#include <fmt/core.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "backends/core/gemm.h"
 #include "backends/core/linear_lowering.h"
+#include "backends/host/linear/linear_work.h"
+#include "backends/host/linear/multiplier.h"
+#include "backends/host/ops/kernel_call.h"
 
 namespace jb::host {
 namespace {
 
-/// B as the product takes it: k x n.
-ConstMatrixRef stationary_operand(const NodeView& node, const Tensor& b) {
-  if (b.rank() != 2) fail_usage("node '{}': only matrices are multiplied", node.name);
-  const MatrixView<const float> view = b.rows_f32(b.dims()[0]);
-  return node.get<GemmAttributes>().trans_b ? ConstMatrixRef(view.transposed())
-                                            : ConstMatrixRef(view);
+/// The type that a node's operands have on the host; binary16 and bfloat16 are widened.
+DataType host_type(DataType type) { return type == DataType::f64 ? type : DataType::f32; }
+
+KnownValue known(const GraphView& graph, int value) {
+  return {graph.value(value).type, graph.value(value).dims, nullptr};
 }
 
-class MatrixRunner final : public LinearRunner {
- public:
-  MatrixRunner(Device& device, const GraphView& graph, const NodeView& node,
-               const CompileOptions& options)
-      : node_(node) {
-    const LinearProduct product = products_of(graph, node).at(0);
-    const Support support =
-        device.supports(product.shape, OperandMode::stationary, options.precision);
-    if (!support) fail_usage("layer '{}': {}", node.name, support.reason);
-    const Tensor b = graph.value(node.inputs[1]).constant.value();
-    plan_ = device.plan(product.shape, stationary_operand(node, b), OperandMode::stationary,
-                        {.scope = tag_of(node.name)});
-    cols_ = product.shape.n;
-  }
-  [[nodiscard]] const Activity& setup() const override { return plan_->setup(); }
-  [[nodiscard]] bool resident() const override { return plan_->resident(); }
-  [[nodiscard]] std::string implementation() const override { return plan_->implementation(); }
+/// Random numbers of one operand: those of the first are keyed by the node's name alone.
+std::uint64_t scope_of(const NodeView& node, const LinearProduct& product, std::int64_t operand) {
+  if (product.part.empty() && operand == 0) return tag_of(node.name);
+  return tag_of(fmt::format("{}/{}/{}", node.name, product.part, operand));
+}
 
+/// Stored operands of one family of products.
+struct Operands {
+  LinearProduct product;
+  std::size_t input = 1;  ///< position of the input that holds them
+  bool constant = false;
+  std::vector<std::unique_ptr<Plan>> plans;  ///< empty when made as they are needed
+  std::vector<bool> resident;                ///< of constant operands
+};
+
+class ProductRunner final : public LinearRunner {
+ public:
+  ProductRunner(Device* device, const GraphView& graph, const NodeView& node,
+                const CompileOptions& options, MachineRoom& room);
+
+  [[nodiscard]] const Activity& setup() const override { return setup_; }
+  [[nodiscard]] bool resident() const override;
+  [[nodiscard]] std::string implementation() const override { return implementation_; }
+  [[nodiscard]] bool holds(std::size_t position) const override;
   std::vector<Tensor> run(const std::vector<const Tensor*>& inputs, const Draw& draw,
-                          Execution& execution, PeripheryWork& work) override {
-    const Tensor& a = *inputs.at(0);
-    Dims dims = a.dims();
-    const std::int64_t k = dims.back();
-    dims.back() = cols_;
-    Tensor y(DataType::f32, dims);
-    const std::int64_t rows = k > 0 ? a.size() / k : 0;
-    const MatrixView<float> c{y.as_mutable<float>().data(), rows, cols_, cols_, 1};
-    execution = plan_->execute(a.rows_f32(rows), c, draw, Direction::forward);
-    const Tensor* bias = inputs.size() > 2 ? inputs[2] : nullptr;
-    if (bias != nullptr) {
-      const auto values = bias->as<float>();
-      for (std::int64_t i = 0; i < rows; ++i) {
-        for (std::int64_t j = 0; j < cols_; ++j) c(i, j) += values[static_cast<std::size_t>(j)];
+                          Execution& execution, PeripheryWork& work) override;
+  void estimate(const GraphView& bound, Activity& activity, PeripheryWork& work) const override;
+
+ private:
+  template <class T>
+  friend class PlanMultiplier;
+
+  void plan_operands(const GraphView& graph, Operands& operands, MachineRoom& room);
+  template <class T>
+  void make_plans(Operands& operands, const Tensor& constant);
+  template <class T>
+  std::vector<Tensor> run_typed(const std::vector<const Tensor*>& inputs,
+                                const std::vector<KnownValue>& outputs, const Draw& draw,
+                                Execution& execution, PeripheryWork& work);
+
+  Device* device_;  ///< null: the host
+  NodeView node_;
+  CompileOptions options_;
+  bool left_;
+  DataType type_;
+  std::int64_t batch_;
+  std::vector<Operands> parts_;
+  std::vector<std::pair<std::size_t, KnownValue>> held_;  ///< inputs that plans hold
+  std::vector<std::pair<std::size_t, Constant>> streamed_;
+  Activity setup_;
+  std::string implementation_;
+};
+
+/// Forms products through the runner's plans, or through plans of its own for operands that are
+/// computed in the run or streamed.
+template <class T>
+class PlanMultiplier final : public Multiplier<T> {
+ public:
+  PlanMultiplier(ProductRunner& runner, const std::vector<const Tensor*>& inputs, const Draw& draw,
+                 Execution& execution, PeripheryWork& work)
+      : runner_(runner),
+        inputs_(inputs),
+        draw_(draw),
+        execution_(execution),
+        work_(work),
+        passing_(runner.parts_.size()) {}
+
+  void multiply(std::size_t part, std::int64_t operand, MatrixView<const T> a, MatrixView<T> c,
+                const ProductPosition& position) override {
+    const Operands& operands = runner_.parts_[part];
+    if (c.empty()) return;
+    if (a.cols == 0) {
+      for (std::int64_t i = 0; i < c.rows; ++i) {
+        for (std::int64_t j = 0; j < c.cols; ++j) c(i, j) = T{0};
       }
-      work += bias_work(static_cast<double>(y.size()));
+      return;
     }
-    return {std::move(y)};
+    if (runner_.device_ == nullptr) {
+      gemm<T>(a, operand_view<T>(runner_.node_, runner_.left_, inputs_, part, operand), c);
+      work_ += digital_product({a.rows, c.cols, a.cols});
+      return;
+    }
+    Execution one =
+        plan_of(part, operand).execute(a, c, draw_of(operands, position), Direction::forward);
+    execution_.activity += one.activity;
+    for (std::string& lint : one.lints) {
+      if (std::find(execution_.lints.begin(), execution_.lints.end(), lint) ==
+          execution_.lints.end()) {
+        execution_.lints.push_back(std::move(lint));
+      }
+    }
   }
 
  private:
-  NodeView node_;
-  std::int64_t cols_ = 0;
-  std::unique_ptr<Plan> plan_;
+  struct Passing {
+    std::int64_t operand = -1;
+    std::unique_ptr<Plan> plan;
+  };
+
+  /// Whether each sample brings operands of its own, as the matrices of attention do.
+  [[nodiscard]] bool per_sample(const Operands& operands) const {
+    return !operands.constant && runner_.node_.op == Op::matmul && runner_.batch_ > 0 &&
+           operands.product.operands >= runner_.batch_ &&
+           operands.product.operands % runner_.batch_ == 0;
+  }
+
+  /// The operand's index in the whole batch, which pieces of it are cut from.
+  [[nodiscard]] std::int64_t operand_in_batch(const Operands& operands,
+                                              std::int64_t operand) const {
+    if (!per_sample(operands)) return operand;
+    return operand + draw_.row_offset * (operands.product.operands / runner_.batch_);
+  }
+
+  Plan& plan_of(std::size_t part, std::int64_t operand) {
+    Operands& operands = runner_.parts_[part];
+    if (!operands.plans.empty()) return *operands.plans[static_cast<std::size_t>(operand)];
+    Passing& passing = passing_[part];
+    if (passing.operand != operand) {
+      passing.plan.reset();
+      const bool stays = operands.constant && operands.resident[static_cast<std::size_t>(operand)];
+      passing.plan = runner_.device_->plan(
+          operands.product.shape,
+          operand_view<T>(runner_.node_, runner_.left_, inputs_, part, operand),
+          stays ? OperandMode::stationary : OperandMode::dynamic,
+          {.scope =
+               scope_of(runner_.node_, operands.product, operand_in_batch(operands, operand))});
+      passing.operand = operand;
+      if (runner_.implementation_.empty()) {
+        runner_.implementation_ = passing.plan->implementation();
+      }
+    }
+    return *passing.plan;
+  }
+
+  [[nodiscard]] Draw draw_of(const Operands& operands, const ProductPosition& position) const {
+    const Op op = runner_.node_.op;
+    const bool steps =
+        (op == Op::rnn || op == Op::lstm || op == Op::gru) && operands.product.part != "input";
+    const std::int64_t uses = std::max<std::int64_t>(1, operands.product.uses);
+    const std::int64_t rows = operands.product.shape.m * (steps ? 1 : uses);
+    Draw draw = draw_;
+    if (steps) {
+      draw.call =
+          draw_.call * static_cast<std::uint64_t>(uses) + static_cast<std::uint64_t>(position.step);
+    }
+    const std::int64_t rows_per_sample = runner_.batch_ > 0 ? rows / runner_.batch_ : rows;
+    draw.row_offset =
+        (per_sample(operands) ? 0 : draw_.row_offset * rows_per_sample) + position.row;
+    return draw;
+  }
+
+  ProductRunner& runner_;
+  const std::vector<const Tensor*>& inputs_;
+  const Draw& draw_;
+  Execution& execution_;
+  PeripheryWork& work_;
+  std::vector<Passing> passing_;
 };
+
+ProductRunner::ProductRunner(Device* device, const GraphView& graph, const NodeView& node,
+                             const CompileOptions& options, MachineRoom& room)
+    : device_(device),
+      node_(node),
+      options_(options),
+      left_(constant_is_left(graph, node)),
+      type_(host_type(graph.value(node.inputs[0]).type)),
+      batch_(graph.batch) {
+  std::size_t part = 0;
+  for (const LinearProduct& product : products_of(graph, node)) {
+    Operands operands;
+    operands.product = product;
+    operands.input = operand_input(node, left_, part++);
+    operands.constant = product.stationary;
+    if (device_ != nullptr) plan_operands(graph, operands, room);
+    parts_.push_back(std::move(operands));
+  }
+}
+
+void ProductRunner::plan_operands(const GraphView& graph, Operands& operands, MachineRoom& room) {
+  const GemmShape& shape = operands.product.shape;
+  if (shape.n == 0 || shape.k == 0) return;
+  const OperandMode mode = operands.constant ? OperandMode::stationary : OperandMode::dynamic;
+  const ElementType precision = type_ == DataType::f64 ? ElementType::f64 : options_.precision;
+  if (const Support support = device_->supports(shape, mode, precision); !support) {
+    fail_usage("layer '{}': {}", node_.name, support.reason);
+  }
+  if (!operands.constant) return;
+  const ValueView& value = graph.value(node_.inputs[operands.input]);
+  const bool streamed = options_.streamed || !value.constant.has_elements();
+  const bool twice = std::any_of(held_.begin(), held_.end(),
+                                 [&](const auto& held) { return held.first == operands.input; });
+  if (!twice) {
+    held_.emplace_back(operands.input, KnownValue{type_, value.dims, nullptr});
+    if (streamed) streamed_.emplace_back(operands.input, value.constant);
+  }
+  const std::int64_t units = device_->operand_units(shape);
+  if (!streamed) {
+    const Tensor constant = converted(value.constant.value(), type_);
+    if (type_ == DataType::f64) {
+      make_plans<double>(operands, constant);
+    } else {
+      make_plans<float>(operands, constant);
+    }
+  } else {
+    for (std::int64_t i = 0; i < operands.product.operands; ++i) {
+      const std::int64_t all = device_->storage_units();
+      const bool fits = all == 0 || units <= all - room.units_taken;
+      operands.resident.push_back(fits);
+      if (fits) {
+        room.units_taken += units;
+        setup_ += device_->estimate_setup(shape, OperandMode::stationary);
+      }
+    }
+    return;
+  }
+  for (const bool stays : operands.resident) room.units_taken += stays ? units : 0;
+}
+
+template <class T>
+void ProductRunner::make_plans(Operands& operands, const Tensor& constant) {
+  const auto part = parts_.size();
+  std::vector<const Tensor*> inputs(node_.inputs.size(), nullptr);
+  inputs[operands.input] = &constant;
+  for (std::int64_t i = 0; i < operands.product.operands; ++i) {
+    operands.plans.push_back(
+        device_->plan(operands.product.shape, operand_view<T>(node_, left_, inputs, part, i),
+                      OperandMode::stationary, {.scope = scope_of(node_, operands.product, i)}));
+    operands.resident.push_back(operands.plans.back()->resident());
+    setup_ += operands.plans.back()->setup();
+    if (implementation_.empty()) implementation_ = operands.plans.back()->implementation();
+  }
+}
+
+bool ProductRunner::resident() const {
+  return device_ == nullptr ||
+         std::all_of(parts_.begin(), parts_.end(), [](const Operands& operands) {
+           return operands.constant &&
+                  std::all_of(operands.resident.begin(), operands.resident.end(),
+                              [](bool stays) { return stays; });
+         });
+}
+
+bool ProductRunner::holds(std::size_t position) const {
+  return std::any_of(held_.begin(), held_.end(),
+                     [&](const auto& held) { return held.first == position; });
+}
+
+template <class T>
+std::vector<Tensor> ProductRunner::run_typed(const std::vector<const Tensor*>& inputs,
+                                             const std::vector<KnownValue>& outputs,
+                                             const Draw& draw, Execution& execution,
+                                             PeripheryWork& work) {
+  PlanMultiplier<T> multiplier(*this, inputs, draw, execution, work);
+  return run_products<T>(node_, left_, inputs, outputs, multiplier);
+}
+
+std::vector<Tensor> ProductRunner::run(const std::vector<const Tensor*>& inputs, const Draw& draw,
+                                       Execution& execution, PeripheryWork& work) {
+  // What operators see: constants in plans as sizes without elements, all else in the type that
+  // products are formed in.
+  std::vector<Tensor> changed;
+  changed.reserve(2 * inputs.size());
+  std::vector<const Tensor*> seen = inputs;
+  std::vector<KnownValue> values;
+  values.reserve(inputs.size());
+  std::vector<const KnownValue*> known_inputs(inputs.size(), nullptr);
+  for (const auto& [position, value] : held_) {
+    changed.push_back(Tensor::alias(value.type, value.dims, nullptr, nullptr));
+    seen[position] = &changed.back();
+  }
+  for (const auto& [position, constant] : streamed_) {
+    changed.push_back(converted(constant.value(), type_));
+    seen[position] = &changed.back();
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (seen[i] == nullptr) continue;
+    const DataType type = seen[i]->type();
+    if (is_float(type) && type != type_) {
+      changed.push_back(converted(*seen[i], type_));
+      seen[i] = &changed.back();
+    }
+    values.push_back({seen[i]->type(), seen[i]->dims(), nullptr});
+    known_inputs[i] = &values.back();
+  }
+  const std::vector<KnownValue> outputs = infer_outputs(node_, known_inputs);
+  std::vector<Tensor> results = type_ == DataType::f64
+                                    ? run_typed<double>(seen, outputs, draw, execution, work)
+                                    : run_typed<float>(seen, outputs, draw, execution, work);
+  work += work_around_products(node_, known_inputs, outputs);
+  const DataType given = inputs[0] != nullptr ? inputs[0]->type() : type_;
+  for (Tensor& result : results) result = converted(result, left_ ? inputs[1]->type() : given);
+  return results;
+}
+
+void ProductRunner::estimate(const GraphView& bound, Activity& activity,
+                             PeripheryWork& work) const {
+  const std::vector<LinearProduct> products = products_of(bound, node_);
+  const Dims& x = bound.value(node_.inputs[0]).dims;
+  for (std::size_t part = 0; part < parts_.size(); ++part) {
+    const Operands& operands = parts_[part];
+    const LinearProduct& product = products[part];
+    GemmShape shape = product.shape;
+    if (shape.n == 0 || shape.k == 0) continue;
+    // Operands that stay and operands that are loaded at every product.
+    const auto stays = static_cast<std::int64_t>(
+        std::count(operands.resident.begin(), operands.resident.end(), true));
+    const std::int64_t loaded = product.operands - stays;
+    for (const RowBlock& block : row_blocks(node_, product, x.empty() ? 1 : x[0])) {
+      shape.m = block.rows;
+      const auto times = static_cast<double>(block.times * product.uses);
+      if (device_ == nullptr) {
+        const double products_formed = times * static_cast<double>(product.operands);
+        const PeripheryWork one = digital_product(shape);
+        work.macs += one.macs * products_formed;
+        work.bytes += one.bytes * products_formed;
+        continue;
+      }
+      if (stays > 0) {
+        activity += device_->estimate(shape, OperandMode::stationary, OperandStatistics{})
+                        .scaled(times * static_cast<double>(stays));
+      }
+      if (loaded > 0) {
+        activity += device_->estimate(shape, OperandMode::dynamic, OperandStatistics{})
+                        .scaled(times * static_cast<double>(loaded));
+      }
+    }
+  }
+  std::vector<KnownValue> values;
+  values.reserve(node_.inputs.size());
+  std::vector<const KnownValue*> inputs;
+  for (const int input : node_.inputs) {
+    if (input != kAbsent) values.push_back(known(bound, input));
+    inputs.push_back(input != kAbsent ? &values.back() : nullptr);
+  }
+  work += work_around_products(node_, inputs, infer_outputs(node_, inputs));
+}
 
 }  // namespace
 
-std::unique_ptr<LinearRunner> make_linear_runner(Device& device, const GraphView& graph,
+std::unique_ptr<LinearRunner> make_linear_runner(Device* device, const GraphView& graph,
                                                  const NodeView& node,
-                                                 const CompileOptions& options) {
-  return std::make_unique<MatrixRunner>(device, graph, node, options);
-}
-
-Activity estimate_linear(const Device& device, const GraphView& graph, const NodeView& node,
-                         const CompileOptions& /*options*/) {
-  Activity activity;
-  for (const LinearProduct& product : products_of(graph, node)) {
-    const OperandMode mode = product.stationary ? OperandMode::stationary : OperandMode::dynamic;
-    activity +=
-        device.estimate(product.shape, mode, OperandStatistics{}).scaled(product.products());
-  }
-  return activity;
-}
-
-PeripheryWork linear_work(const GraphView& graph, const NodeView& node) {
-  if (node.input(2) == kAbsent) return {};
-  return bias_work(static_cast<double>(elements_of(graph.value(node.outputs[0]).dims)));
+                                                 const CompileOptions& options, MachineRoom& room) {
+  return std::make_unique<ProductRunner>(device, graph, node, options, room);
 }
 
 }  // namespace jb::host

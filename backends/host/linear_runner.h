@@ -2,6 +2,8 @@
 // One linear node on one device: its plans, how its inputs become the A of products and how their C
 // becomes its output.
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,29 +13,34 @@
 
 namespace jb::host {
 
+/// What stationary operands of earlier nodes have taken of a machine; nodes are placed in order.
+struct MachineRoom {
+  std::int64_t units_taken = 0;
+};
+
 class LinearRunner {
  public:
   virtual ~LinearRunner() = default;
   [[nodiscard]] virtual const Activity& setup() const = 0;
   [[nodiscard]] virtual bool resident() const = 0;
   [[nodiscard]] virtual std::string implementation() const = 0;
-  /// Output of the node, with its bias and fused activation. Inputs stand at the positions of
-  /// node.inputs, null where absent. Adds what happened to `execution` (activity of the machine)
-  /// and `work` (digital side).
+  /// True when input `position` is a constant that the plans hold, so that run() need not be given
+  /// it.
+  [[nodiscard]] virtual bool holds(std::size_t position) const = 0;
+  /// Outputs of the node, with bias and fused activation. Inputs stand at the positions of
+  /// node.inputs, null where absent or held. Adds what happened to `execution` (activity of the
+  /// machine) and `work` (digital side).
   virtual std::vector<Tensor> run(const std::vector<const Tensor*>& inputs, const Draw& draw,
                                   Execution& execution, PeripheryWork& work) = 0;
+  /// What a run of the node at the sizes of `bound` adds to both, without computing.
+  virtual void estimate(const GraphView& bound, Activity& activity, PeripheryWork& work) const = 0;
 };
 
-/// Plans the node's products on `device`. Usage error naming the node when it does not support
-/// them.
-std::unique_ptr<LinearRunner> make_linear_runner(Device& device, const GraphView& graph,
+/// Plans the node's products on `device`, or on the host in f32 when it is null. Operands of
+/// constants without elements are not planned, only counted. The node's tensors are floating-point.
+/// Usage error naming the node when the device does not support its products.
+std::unique_ptr<LinearRunner> make_linear_runner(Device* device, const GraphView& graph,
                                                  const NodeView& node,
-                                                 const CompileOptions& options);
-
-/// Counts of the node without computing: the function that runners count with.
-Activity estimate_linear(const Device& device, const GraphView& graph, const NodeView& node,
-                         const CompileOptions& options);
-/// Work of the digital side beside the node's products: bias, activation, additions of columns.
-PeripheryWork linear_work(const GraphView& graph, const NodeView& node);
+                                                 const CompileOptions& options, MachineRoom& room);
 
 }  // namespace jb::host

@@ -9,18 +9,28 @@
 namespace jb::host {
 
 bool runs_on_machine(const GraphView& graph, const NodeView& node, DynamicPolicy policy) {
-  if (!is_linear(node.op)) return false;
+  if (!is_linear(node.op) || !is_float(graph.value(node.inputs[0]).type)) return false;
   if (policy == DynamicPolicy::backend) return true;
   const std::vector<LinearProduct> products = products_of(graph, node);
   return std::all_of(products.begin(), products.end(),
                      [](const LinearProduct& product) { return product.stationary; });
 }
 
+namespace {
+
+/// float64 tensors are multiplied in float64.
+ElementType precision_of(const GraphView& graph, const NodeView& node, ElementType precision) {
+  return graph.value(node.inputs[0]).type == DataType::f64 ? ElementType::f64 : precision;
+}
+
+}  // namespace
+
 Support supports_node(const Device& device, const GraphView& graph, const NodeView& node,
                       ElementType precision) {
   for (const LinearProduct& product : products_of(graph, node)) {
     const OperandMode mode = product.stationary ? OperandMode::stationary : OperandMode::dynamic;
-    const Support support = device.supports(product.shape, mode, precision);
+    const Support support =
+        device.supports(product.shape, mode, precision_of(graph, node, precision));
     if (!support) return Support::no("layer " + node.name + ": " + support.reason);
   }
   return Support::yes();
@@ -31,7 +41,11 @@ Machines one_machine(Device& device, ElementType precision, const GraphView& gra
   Machines machines;
   machines.all = {{&device, precision}};
   for (const NodeView& node : graph.nodes) {
-    machines.of_node.push_back(runs_on_machine(graph, node, policy) ? 0 : kDigital);
+    // float64 stays on the digital side of machines that do not take it.
+    const bool wide = is_linear(node.op) && graph.value(node.inputs[0]).type == DataType::f64;
+    const bool runs = runs_on_machine(graph, node, policy) &&
+                      (!wide || supports_node(device, graph, node, ElementType::f64).ok);
+    machines.of_node.push_back(runs ? 0 : kDigital);
   }
   return machines;
 }

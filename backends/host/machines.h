@@ -22,8 +22,8 @@ struct Machines {
   std::vector<int> of_node;  ///< index into `all`, kDigital for the periphery; one per node
 };
 
-/// True when the node's products go to a machine: linear, and not a product of two computed
-/// operands that the policy leaves to the digital side.
+/// True when the node's products go to a machine: linear, of floating-point tensors, and not a
+/// product of two computed operands that the policy leaves to the digital side.
 bool runs_on_machine(const GraphView& graph, const NodeView& node, DynamicPolicy policy);
 
 /// Whether the device runs the node's products, with the reason and the node's name when not.

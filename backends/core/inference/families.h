@@ -15,6 +15,6 @@ Outputs infer_normalization(const NodeInputs& in);  // softmax .. lrn
 Outputs infer_pooling(const NodeInputs& in);        // max_pool .. global_max_pool
 Outputs infer_reduction(const NodeInputs& in);      // reduce_mean .. top_k
 Outputs infer_layout(const NodeInputs& in);         // identity .. slice, expand .. space_to_depth
-Outputs infer_indexing(const NodeInputs& in);       // gather .. scatter_nd, shape_of .. embedding_bag
+Outputs infer_indexing(const NodeInputs& in);  // gather .. scatter_nd, shape_of .. embedding_bag
 
 }  // namespace jb::inference

@@ -84,7 +84,8 @@ Outputs infer_shape_of(const NodeInputs& in) {
   const auto clamped = [&](std::int64_t at) {
     return std::clamp<std::int64_t>(at < 0 ? at + in.rank(0) : at, 0, in.rank(0));
   };
-  const std::int64_t length = clamped(attributes.end.value_or(in.rank(0))) - clamped(attributes.start);
+  const std::int64_t length =
+      clamped(attributes.end.value_or(in.rank(0))) - clamped(attributes.start);
   return {{DataType::s64, {std::max<std::int64_t>(0, length)}, nullptr}};
 }
 

@@ -16,9 +16,9 @@ Dims reshaped(const NodeInputs& in) {
   const std::vector<std::int64_t> shape = in.integers(1, "the shape");
   const bool allow_zero = in.node().get<ReshapeAttributes>().allow_zero;
   Dims dims = shape;
-  std::int64_t open = -1;    // where the shape says -1
-  std::int64_t given = 1;    // elements of the sizes that are said
-  std::int64_t to_share = 1; // elements of x but for the sizes that are copied
+  std::int64_t open = -1;     // where the shape says -1
+  std::int64_t given = 1;     // elements of the sizes that are said
+  std::int64_t to_share = 1;  // elements of x but for the sizes that are copied
   for (std::size_t i = 0; i < std::max(x.size(), shape.size()); ++i) {
     const bool copied = i < shape.size() && shape[i] == 0 && !allow_zero;
     if (copied) {

@@ -122,8 +122,8 @@ namespace {
 
 template <class T>
 const T* find_named(const std::vector<std::pair<std::string, T>>& list, std::string_view name) {
-  const auto found =
-      std::find_if(list.begin(), list.end(), [&](const auto& entry) { return entry.first == name; });
+  const auto found = std::find_if(list.begin(), list.end(),
+                                  [&](const auto& entry) { return entry.first == name; });
   return found == list.end() ? nullptr : &found->second;
 }
 

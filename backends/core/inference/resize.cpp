@@ -35,8 +35,8 @@ void check_modes(const NodeInputs& in, const Given& g) {
   };
   one_of(g.mode, {"nearest", "linear", "cubic"}, "mode");
   one_of(g.transformation,
-         {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
-          "asymmetric", "tf_crop_and_resize", "tf_half_pixel_for_nn"},
+         {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
+          "tf_crop_and_resize", "tf_half_pixel_for_nn"},
          "coordinate_transformation_mode");
   one_of(g.nearest, {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}, "nearest_mode");
   one_of(g.policy, {"stretch", "not_larger", "not_smaller"}, "keep_aspect_ratio_policy");
@@ -63,7 +63,8 @@ void set_sizes(const NodeInputs& in, const Given& g, const std::vector<std::int6
   for (const std::int64_t axis : axes) {
     ResizeAxis& dim = dims[static_cast<std::size_t>(axis)];
     dim.scale = common;
-    dim.output = static_cast<std::int64_t>(std::floor(common * static_cast<double>(dim.input) + 0.5));
+    dim.output =
+        static_cast<std::int64_t>(std::floor(common * static_cast<double>(dim.input) + 0.5));
   }
 }
 
@@ -121,8 +122,7 @@ double cubic(double distance, double a) {
 }
 
 double filter(const Given& g, double distance) {
-  return g.mode == "cubic" ? cubic(distance, g.cubic_a)
-                           : std::max(0.0, 1 - std::abs(distance));
+  return g.mode == "cubic" ? cubic(distance, g.cubic_a) : std::max(0.0, 1 - std::abs(distance));
 }
 
 }  // namespace
@@ -171,7 +171,9 @@ ResizeTaps resize_taps(const NodeInputs& in, const ResizeAxis& axis, std::int64_
   const double x = source_position(g.transformation, axis, static_cast<double>(position));
   taps.outside = g.transformation == "tf_crop_and_resize" &&
                  (x < 0 || x > static_cast<double>(axis.input - 1));
-  const auto inside = [&](std::int64_t i) { return std::clamp<std::int64_t>(i, 0, axis.input - 1); };
+  const auto inside = [&](std::int64_t i) {
+    return std::clamp<std::int64_t>(i, 0, axis.input - 1);
+  };
   if (g.mode == "nearest") {
     taps.index = {inside(nearest_of(g.nearest, x))};
     taps.weight = {1};

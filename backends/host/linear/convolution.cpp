@@ -60,8 +60,7 @@ struct Inside {
 Inside inside_of(const Window& w, std::int64_t position) {
   const std::int64_t start = position * w.stride - w.pad_begin;
   const std::int64_t first = start < 0 ? (-start + w.dilation - 1) / w.dilation : 0;
-  const std::int64_t below =
-      w.input <= start ? 0 : (w.input - start + w.dilation - 1) / w.dilation;
+  const std::int64_t below = w.input <= start ? 0 : (w.input - start + w.dilation - 1) / w.dilation;
   const std::int64_t last = std::min(w.kernel, below);
   return {start, std::min(first, w.kernel), std::max(first, last)};
 }
@@ -120,16 +119,14 @@ void store_rows(const LinearCall<T>& call, const Geometry& g, const NodeView& ac
   constexpr std::int64_t kTile = 32;
   const std::int64_t positions = g.area(&Window::output);
   const std::int64_t n = c.cols;
-  const T* const bias =
-      call.optional_input(2) != nullptr ? call.data(2) + group * n : nullptr;
+  const T* const bias = call.optional_input(2) != nullptr ? call.data(2) + group * n : nullptr;
   const std::int64_t tiles = (c.rows + kTile - 1) / kTile;
   parallel_for(tiles, row_grain(kTile * n), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i0 = begin * kTile; i0 < std::min(end * kTile, c.rows);) {
       // A run of positions within one image.
       const std::int64_t at = (first + i0) % positions;
       const std::int64_t image = (first + i0) / positions;
-      const std::int64_t run =
-          std::min({kTile - i0 % kTile, positions - at, c.rows - i0});
+      const std::int64_t run = std::min({kTile - i0 % kTile, positions - at, c.rows - i0});
       T* const planes = y + (image * g.out_channels + group * n) * positions + at;
       for (std::int64_t j0 = 0; j0 < n; j0 += kTile) {
         for (std::int64_t j = j0; j < std::min(n, j0 + kTile); ++j) {
@@ -222,7 +219,8 @@ Tensor run_conv_transpose(const LinearCall<T>& call) {
     for (std::int64_t image = 0; image < g.images; ++image) {
       const T* const x = call.data(0) + (image * g.in_channels + group * k) * in_area;
       for (std::int64_t i = 0; i < in_area; ++i) {
-        for (std::int64_t l = 0; l < k; ++l) a[static_cast<std::size_t>(i * k + l)] = x[l * in_area + i];
+        for (std::int64_t l = 0; l < k; ++l)
+          a[static_cast<std::size_t>(i * k + l)] = x[l * in_area + i];
       }
       call.multiplier.multiply(0, group, {a.get(), in_area, k, k, 1}, {c.get(), in_area, n, n, 1},
                                {image * in_area, 0});

@@ -20,25 +20,23 @@ struct Entry {
   double alpha, beta;  ///< when not given: the defaults of ONNX
 };
 
-constexpr std::array<Entry, 11> kFunctions = {{{"relu", Kind::relu, false, false, 0, 0},
-                                               {"tanh", Kind::tanh, false, false, 0, 0},
-                                               {"sigmoid", Kind::sigmoid, false, false, 0, 0},
-                                               {"affine", Kind::affine, true, true, 1, 0},
-                                               {"leakyrelu", Kind::leaky_relu, true, false, 0.01, 0},
-                                               {"thresholdedrelu", Kind::thresholded_relu, true,
-                                                false, 1, 0},
-                                               {"scaledtanh", Kind::scaled_tanh, true, true, 1, 1},
-                                               {"hardsigmoid", Kind::hard_sigmoid, true, true, 0.2,
-                                                0.5},
-                                               {"elu", Kind::elu, true, false, 1, 0},
-                                               {"softsign", Kind::softsign, false, false, 0, 0},
-                                               {"softplus", Kind::softplus, false, false, 0, 0}}};
+constexpr std::array<Entry, 11> kFunctions = {
+    {{"relu", Kind::relu, false, false, 0, 0},
+     {"tanh", Kind::tanh, false, false, 0, 0},
+     {"sigmoid", Kind::sigmoid, false, false, 0, 0},
+     {"affine", Kind::affine, true, true, 1, 0},
+     {"leakyrelu", Kind::leaky_relu, true, false, 0.01, 0},
+     {"thresholdedrelu", Kind::thresholded_relu, true, false, 1, 0},
+     {"scaledtanh", Kind::scaled_tanh, true, true, 1, 1},
+     {"hardsigmoid", Kind::hard_sigmoid, true, true, 0.2, 0.5},
+     {"elu", Kind::elu, true, false, 1, 0},
+     {"softsign", Kind::softsign, false, false, 0, 0},
+     {"softplus", Kind::softplus, false, false, 0, 0}}};
 
 const Entry& find_function(const NodeView& node, const std::string& name) {
   std::string lower = name;
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const auto found = std::find_if(kFunctions.begin(), kFunctions.end(),
                                   [&](const Entry& entry) { return entry.name == lower; });
   if (found == kFunctions.end()) {

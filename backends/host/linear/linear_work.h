@@ -1,6 +1,6 @@
 #pragma once
-// What linear nodes cost beside their products, and how their products are cut: the same for running
-// and for estimating.
+// What linear nodes cost beside their products, and how their products are cut: the same for
+// running and for estimating.
 
 #include <cstdint>
 #include <vector>

@@ -77,9 +77,8 @@ void multiply_left_at_once(const LinearCall<T>& call, const Dims& b_dims, std::i
   Tensor a(y.type(), {matrices, cols, k});
   copy_strided(call.input(1), 0, a.dims(), {k * cols, 1, cols}, a);
   Tensor c(y.type(), {matrices, cols, rows});
-  call.multiplier.multiply(
-      0, 0, {a.as<T>().data(), matrices * cols, k, k, 1},
-      {c.template as_mutable<T>().data(), matrices * cols, rows, rows, 1}, {});
+  call.multiplier.multiply(0, 0, {a.as<T>().data(), matrices * cols, k, k, 1},
+                           {c.template as_mutable<T>().data(), matrices * cols, rows, rows, 1}, {});
   copy_strided(c, 0, {matrices, rows, cols}, {cols * rows, 1, rows}, y);
 }
 
@@ -148,8 +147,7 @@ Tensor run_gemm(const LinearCall<T>& call) {
     finish_rows(call.node, added, out, rows, cols);
     return y;
   }
-  const Dims strides =
-      addend != nullptr ? broadcast_strides(addend->dims(), y.dims()) : Dims{0, 0};
+  const Dims strides = addend != nullptr ? broadcast_strides(addend->dims(), y.dims()) : Dims{0, 0};
   parallel_for(rows, row_grain(cols), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       for (std::int64_t j = 0; j < cols; ++j) {

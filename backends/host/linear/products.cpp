@@ -55,7 +55,7 @@ MatrixView<const T> operand_view(const NodeView& node, bool left,
     }
     default: {
       const auto gates = matrix_of<T>(tensor, operand, false);
-      const std::int64_t hidden = inputs[2]->dims()[2];
+      const std::int64_t hidden = dims[1] / 3;  // of a GRU
       const bool candidate_apart =
           node.op == Op::gru && !node.get<RecurrentAttributes>().linear_before_reset;
       if (!candidate_apart || part == 0) return gates.transposed();
@@ -87,8 +87,8 @@ std::vector<Tensor> run_products(const NodeView& node, bool left,
 }
 
 std::int64_t lowered_rows(std::int64_t k) noexcept {
-  return std::max<std::int64_t>(
-      64, kLoweredBytes / (static_cast<std::int64_t>(sizeof(float)) * std::max<std::int64_t>(1, k)));
+  return std::max<std::int64_t>(64, kLoweredBytes / (static_cast<std::int64_t>(sizeof(float)) *
+                                                     std::max<std::int64_t>(1, k)));
 }
 
 NodeView activation_node(const NodeView& node) {

@@ -44,9 +44,8 @@ class Recurrence {
     for (std::int64_t d = 0; d < directions_; ++d) {
       if (samples_ * steps_ > 0) {
         const std::int64_t cols = gates_ * hidden_;
-        call_.multiplier.multiply(
-            0, d, {x.as<T>().data(), samples_ * steps_, width_, width_, 1},
-            {inputs_.data(), samples_ * steps_, cols, cols, 1}, {});
+        call_.multiplier.multiply(0, d, {x.as<T>().data(), samples_ * steps_, width_, width_, 1},
+                                  {inputs_.data(), samples_ * steps_, cols, cols, 1}, {});
       }
       run_direction(d, outputs);
     }
@@ -97,10 +96,9 @@ class Recurrence {
   }
 
   void run_direction(std::int64_t d, std::vector<Tensor>& outputs) {
-    first_function_ = functions_.size() / static_cast<std::size_t>(directions_) *
-                      static_cast<std::size_t>(d);
-    const bool reverse =
-        attributes_.direction == RecurrentAttributes::Direction::reverse || d == 1;
+    first_function_ =
+        functions_.size() / static_cast<std::size_t>(directions_) * static_cast<std::size_t>(d);
+    const bool reverse = attributes_.direction == RecurrentAttributes::Direction::reverse || d == 1;
     h_ = initial_state(5, d);
     c_ = initial_state(6, d);
     const Tensor* bias = call_.optional_input(3);
@@ -130,7 +128,8 @@ class Recurrence {
     }
   }
 
-  /// sums = H R^T; where the reset gate comes first, its candidate columns are those of (r H) R_h^T.
+  /// sums = H R^T; where the reset gate comes first, its candidate columns are those of (r H)
+  /// R_h^T.
   void multiply_state(std::int64_t d, std::int64_t step) {
     const std::int64_t all = gates_ * hidden_;
     const bool apart = call_.node.op == Op::gru && !attributes_.linear_before_reset;
@@ -139,8 +138,7 @@ class Recurrence {
     call_.multiplier.multiply(1, d, h, {sums_.data(), samples_, cols, all, 1}, {0, step});
     if (!apart) return;
     reset_.resize(static_cast<std::size_t>(samples_ * hidden_));
-    const bool reverse =
-        attributes_.direction == RecurrentAttributes::Direction::reverse || d == 1;
+    const bool reverse = attributes_.direction == RecurrentAttributes::Direction::reverse || d == 1;
     for (std::int64_t n = 0; n < samples_; ++n) {
       const std::int64_t length = lengths_[static_cast<std::size_t>(n)];
       const std::int64_t t = std::max<std::int64_t>(0, reverse ? length - 1 - step : step);

@@ -18,23 +18,23 @@ Tensor binary(const Tensor& a, const Tensor& b, const KnownValue& result, F f) {
                                    broadcast_strides(b.dims(), result.dims)});
   const std::int64_t sa = walk.stride(0);
   const std::int64_t sb = walk.stride(1);
-  for_each_run(walk, [&](std::int64_t at, const std::array<std::int64_t, 2>& from,
-                         std::int64_t count) {
-    R* const o = out + at;
-    const A* const p = left + from[0];
-    const B* const q = right + from[1];
-    if (sa == 1 && sb == 1) {
-      for (std::int64_t i = 0; i < count; ++i) o[i] = f(p[i], q[i]);
-    } else if (sa == 1 && sb == 0) {
-      const B constant = *q;
-      for (std::int64_t i = 0; i < count; ++i) o[i] = f(p[i], constant);
-    } else if (sa == 0 && sb == 1) {
-      const A constant = *p;
-      for (std::int64_t i = 0; i < count; ++i) o[i] = f(constant, q[i]);
-    } else {
-      for (std::int64_t i = 0; i < count; ++i) o[i] = f(p[i * sa], q[i * sb]);
-    }
-  });
+  for_each_run(walk,
+               [&](std::int64_t at, const std::array<std::int64_t, 2>& from, std::int64_t count) {
+                 R* const o = out + at;
+                 const A* const p = left + from[0];
+                 const B* const q = right + from[1];
+                 if (sa == 1 && sb == 1) {
+                   for (std::int64_t i = 0; i < count; ++i) o[i] = f(p[i], q[i]);
+                 } else if (sa == 1 && sb == 0) {
+                   const B constant = *q;
+                   for (std::int64_t i = 0; i < count; ++i) o[i] = f(p[i], constant);
+                 } else if (sa == 0 && sb == 1) {
+                   const A constant = *p;
+                   for (std::int64_t i = 0; i < count; ++i) o[i] = f(constant, q[i]);
+                 } else {
+                   for (std::int64_t i = 0; i < count; ++i) o[i] = f(p[i * sa], q[i * sb]);
+                 }
+               });
   return y;
 }
 
@@ -84,8 +84,7 @@ void refuse_zero_divisors(const KernelCall& call) {
 }
 
 template <class T>
-Tensor compute(const KernelCall& call, const Tensor& a, const Tensor& b,
-               const KnownValue& result) {
+Tensor compute(const KernelCall& call, const Tensor& a, const Tensor& b, const KnownValue& result) {
   using U = typename WrapType<T>::type;
   constexpr bool integral = std::is_integral_v<T>;
   const auto run = [&](auto f) { return binary<T, T, T>(a, b, result, f); };

@@ -33,8 +33,8 @@ std::vector<std::int64_t> indices_into(const KernelCall& call, std::size_t input
 
 Tensor gather(const KernelCall& call) {
   const Tensor& x = call.input(0);
-  const AroundAxis around(x.dims(), call.in.axis(call.in.axis_attribute(0),
-                                                 static_cast<std::int64_t>(x.rank())));
+  const AroundAxis around(
+      x.dims(), call.in.axis(call.in.axis_attribute(0), static_cast<std::int64_t>(x.rank())));
   const std::vector<std::int64_t> indices = indices_into(call, 1, around.length);
   Tensor y = call.output();
   if (y.size() == 0) return y;
@@ -67,8 +67,8 @@ Tensor gather_elements(const KernelCall& call) {
     for (std::int64_t o = 0; o < y.size(); ++o) {
       std::int64_t at = 0;
       for (std::size_t d = 0; d < y.rank(); ++d) {
-        const std::int64_t i = d == axis ? indices[static_cast<std::size_t>(o)]
-                                         : o / out_strides[d] % y.dims()[d];
+        const std::int64_t i =
+            d == axis ? indices[static_cast<std::size_t>(o)] : o / out_strides[d] % y.dims()[d];
         at += i * in_strides[d];
       }
       out[o] = in[at];

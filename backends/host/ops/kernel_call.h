@@ -1,6 +1,6 @@
 #pragma once
-// What a kernel of one node is given, after its inputs were checked and its outputs' sizes inferred.
-// Internal to backends/host.
+// What a kernel of one node is given, after its inputs were checked and its outputs' sizes
+// inferred. Internal to backends/host.
 
 #include <cstdint>
 #include <vector>

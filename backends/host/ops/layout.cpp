@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::int64_t kTile = 32;  // 32 x 32 elements of eight bytes lie in the first-level cache
 
-/// Permuted copy where the source walks on with another dimension than the result: both are read and
-/// written in tiles.
+/// Permuted copy where the source walks on with another dimension than the result: both are read
+/// and written in tiles.
 template <class T>
 void copy_tiled(const T* x, const Walk<1>& walk, std::size_t fast, T* y) {
   const std::size_t last = walk.dims.size() - 1;
@@ -52,14 +52,14 @@ void copy_elements(const T* x, const Walk<1>& walk, T* y) {
   for (std::size_t d = 0; stride != 1 && d + 1 < walk.dims.size(); ++d) {
     if (walk.strides[0][d] == 1 && walk.dims[d] >= 4) return copy_tiled(x, walk, d, y);
   }
-  for_each_run(walk, [&](std::int64_t at, const std::array<std::int64_t, 1>& from,
-                         std::int64_t count) {
-    if (stride == 1) {
-      std::memcpy(y + at, x + from[0], static_cast<std::size_t>(count) * sizeof(T));
-    } else {
-      for (std::int64_t i = 0; i < count; ++i) y[at + i] = x[from[0] + i * stride];
-    }
-  });
+  for_each_run(walk,
+               [&](std::int64_t at, const std::array<std::int64_t, 1>& from, std::int64_t count) {
+                 if (stride == 1) {
+                   std::memcpy(y + at, x + from[0], static_cast<std::size_t>(count) * sizeof(T));
+                 } else {
+                   for (std::int64_t i = 0; i < count; ++i) y[at + i] = x[from[0] + i * stride];
+                 }
+               });
 }
 
 /// Copies `rows` rows of `bytes` each between two pitches (all in bytes).

@@ -68,8 +68,7 @@ Results group_normalization(const KernelCall& call) {
   const auto& attributes = call.node().get<NormAttributes>();
   const double epsilon = static_cast<double>(attributes.epsilon);
   const std::int64_t channels = x.dims()[1];
-  const std::int64_t groups =
-      call.op() == Op::group_normalization ? attributes.groups : channels;
+  const std::int64_t groups = call.op() == Op::group_normalization ? attributes.groups : channels;
   const std::int64_t per_group = channels / groups;
   const std::int64_t area = AroundAxis(x.dims(), 1).inner;
   const std::vector<double> scale = inference::as_doubles(call.input(1));
@@ -178,9 +177,9 @@ Tensor local_response(const KernelCall& call) {
                        sum += v * v;
                      }
                      const double base = static_cast<double>(attributes.bias) + factor * sum;
-                     out[r * area + i] = static_cast<T>(
-                         static_cast<double>(in[r * area + i]) *
-                         std::pow(base, -static_cast<double>(attributes.beta)));
+                     out[r * area + i] =
+                         static_cast<T>(static_cast<double>(in[r * area + i]) *
+                                        std::pow(base, -static_cast<double>(attributes.beta)));
                    }
                  }
                });

@@ -1,4 +1,5 @@
-// Pooling over one to three spatial dimensions; fewer are taken as leading dimensions of one window.
+// Pooling over one to three spatial dimensions; fewer are taken as leading dimensions of one
+// window.
 
 #include <array>
 #include <cmath>
@@ -148,8 +149,8 @@ Results average_pool(const KernelCall& call) {
     for_each_position(g, [&](std::int64_t at, const Taps& a, const Taps& b, const Taps& c) {
       double sum = 0;
       for_each_tap(g, a, b, c, [&](std::int64_t i) { sum += static_cast<double>(x[i]); });
-      const std::int64_t count = with_pads ? a.counted * b.counted * c.counted
-                                           : a.count * b.count * c.count;
+      const std::int64_t count =
+          with_pads ? a.counted * b.counted * c.counted : a.count * b.count * c.count;
       out[plane * g.out_area + at] = static_cast<T>(sum / static_cast<double>(count));
     });
   });

@@ -29,8 +29,8 @@ ReducedRows rows_of(const KernelCall& call) {
   for (const bool wanted : {false, true}) {
     for (std::size_t d = 0; d < reduced.size(); ++d) {
       if (reduced[d] != wanted) continue;
-      moved = moved || (!order_strides.empty() && x.dims()[d] != 1 &&
-                        strides[d] > order_strides.back());
+      moved = moved ||
+              (!order_strides.empty() && x.dims()[d] != 1 && strides[d] > order_strides.back());
       (wanted ? rows.length : rows.rows) *= x.dims()[d];
       if (x.dims()[d] == 1) continue;
       order_dims.push_back(x.dims()[d]);
@@ -46,9 +46,9 @@ ReducedRows rows_of(const KernelCall& call) {
 }
 
 template <class T>
-using SumType = std::conditional_t<
-    std::is_floating_point_v<T>, double,
-    std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
+using SumType =
+    std::conditional_t<std::is_floating_point_v<T>, double,
+                       std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
 
 /// Sum of f(x) in the wide type; integers wrap.
 template <class T, class F>
@@ -140,16 +140,15 @@ template <class T>
 Tensor arg_extreme(const KernelCall& call) {
   const Tensor& x = call.input(0);
   const auto& attributes = call.node().get<ArgAttributes>();
-  const AroundAxis around(
-      x.dims(), call.in.axis(attributes.axis, static_cast<std::int64_t>(x.rank())));
+  const AroundAxis around(x.dims(),
+                          call.in.axis(attributes.axis, static_cast<std::int64_t>(x.rank())));
   const bool largest = call.op() == Op::arg_max;
   Tensor y = call.output();
   const T* const in = x.as<T>().data();
   std::int64_t* const out = y.as_mutable<std::int64_t>().data();
   parallel_for(y.size(), row_grain(around.length), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
-      const T* const row =
-          in + r / around.inner * around.length * around.inner + r % around.inner;
+      const T* const row = in + r / around.inner * around.length * around.inner + r % around.inner;
       std::int64_t best = 0;
       for (std::int64_t i = 1; i < around.length; ++i) {
         const T value = row[i * around.inner];
@@ -167,28 +166,28 @@ template <class T>
 Tensor cumulate(const KernelCall& call) {
   const Tensor& x = call.input(0);
   const auto& attributes = call.node().get<CumSumAttributes>();
-  const AroundAxis around(x.dims(), call.in.axis(call.in.integer(1, "the axis"),
-                                                 static_cast<std::int64_t>(x.rank())));
+  const AroundAxis around(
+      x.dims(), call.in.axis(call.in.integer(1, "the axis"), static_cast<std::int64_t>(x.rank())));
   Tensor y = call.output();
   const T* const in = x.as<T>().data();
   T* const out = y.as_mutable<T>().data();
-  parallel_for(
-      around.outer * around.inner, row_grain(around.length),
-      [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t r = begin; r < end; ++r) {
-          const std::int64_t at =
-              r / around.inner * around.length * around.inner + r % around.inner;
-          using Wide = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
-          Wide sum = 0;
-          for (std::int64_t i = 0; i < around.length; ++i) {
-            const std::int64_t k =
-                at + (attributes.reverse ? around.length - 1 - i : i) * around.inner;
-            if (attributes.exclusive) out[k] = static_cast<T>(sum);
-            sum += static_cast<Wide>(in[k]);
-            if (!attributes.exclusive) out[k] = static_cast<T>(sum);
-          }
-        }
-      });
+  parallel_for(around.outer * around.inner, row_grain(around.length),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t r = begin; r < end; ++r) {
+                   const std::int64_t at =
+                       r / around.inner * around.length * around.inner + r % around.inner;
+                   using Wide =
+                       std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
+                   Wide sum = 0;
+                   for (std::int64_t i = 0; i < around.length; ++i) {
+                     const std::int64_t k =
+                         at + (attributes.reverse ? around.length - 1 - i : i) * around.inner;
+                     if (attributes.exclusive) out[k] = static_cast<T>(sum);
+                     sum += static_cast<Wide>(in[k]);
+                     if (!attributes.exclusive) out[k] = static_cast<T>(sum);
+                   }
+                 }
+               });
   return y;
 }
 
@@ -204,36 +203,35 @@ Results top_k(const KernelCall& call) {
   const T* const in = x.as<T>().data();
   T* const out = values.as_mutable<T>().data();
   std::int64_t* const where = indices.as_mutable<std::int64_t>().data();
-  parallel_for(
-      around.outer * around.inner, row_grain(8 * around.length),
-      [&](std::int64_t begin, std::int64_t end) {
-        std::vector<std::int64_t> order(static_cast<std::size_t>(around.length));
-        for (std::int64_t r = begin; r < end; ++r) {
-          const T* const row =
-              in + r / around.inner * around.length * around.inner + r % around.inner;
-          std::iota(order.begin(), order.end(), 0);
-          // NaN counts as the largest of all; equal values keep their order.
-          const auto before = [&](std::int64_t i, std::int64_t j) {
-            const T a = row[i * around.inner];
-            const T b = row[j * around.inner];
-            const bool nan_a = a != a;
-            const bool nan_b = b != b;
-            if (nan_a || nan_b) {
-              if (nan_a != nan_b) return nan_a == attributes.largest;
-              return i < j;
-            }
-            if (a != b) return attributes.largest ? a > b : a < b;
-            return i < j;
-          };
-          std::partial_sort(order.begin(), order.begin() + k, order.end(), before);
-          for (std::int64_t i = 0; i < k; ++i) {
-            const std::int64_t to =
-                (r / around.inner * k + i) * around.inner + r % around.inner;
-            where[to] = order[static_cast<std::size_t>(i)];
-            out[to] = row[where[to] * around.inner];
-          }
-        }
-      });
+  parallel_for(around.outer * around.inner, row_grain(8 * around.length),
+               [&](std::int64_t begin, std::int64_t end) {
+                 std::vector<std::int64_t> order(static_cast<std::size_t>(around.length));
+                 for (std::int64_t r = begin; r < end; ++r) {
+                   const T* const row =
+                       in + r / around.inner * around.length * around.inner + r % around.inner;
+                   std::iota(order.begin(), order.end(), 0);
+                   // NaN counts as the largest of all; equal values keep their order.
+                   const auto before = [&](std::int64_t i, std::int64_t j) {
+                     const T a = row[i * around.inner];
+                     const T b = row[j * around.inner];
+                     const bool nan_a = a != a;
+                     const bool nan_b = b != b;
+                     if (nan_a || nan_b) {
+                       if (nan_a != nan_b) return nan_a == attributes.largest;
+                       return i < j;
+                     }
+                     if (a != b) return attributes.largest ? a > b : a < b;
+                     return i < j;
+                   };
+                   std::partial_sort(order.begin(), order.begin() + k, order.end(), before);
+                   for (std::int64_t i = 0; i < k; ++i) {
+                     const std::int64_t to =
+                         (r / around.inner * k + i) * around.inner + r % around.inner;
+                     where[to] = order[static_cast<std::size_t>(i)];
+                     out[to] = row[where[to] * around.inner];
+                   }
+                 }
+               });
   return {std::move(values), std::move(indices)};
 }
 
@@ -279,9 +277,8 @@ Results run_cum_sum(const KernelCall& call) {
 
 Results run_top_k(const KernelCall& call) {
   Results results;
-  with_number_type(call.input(0).type(), [&](auto tag) {
-    results = top_k<typename decltype(tag)::type>(call);
-  });
+  with_number_type(call.input(0).type(),
+                   [&](auto tag) { results = top_k<typename decltype(tag)::type>(call); });
   return results;
 }
 

@@ -55,8 +55,8 @@ Results run_softmax(const KernelCall& call) {
     parallel_for(around.outer * around.inner, row_grain(4 * around.length),
                  [&](std::int64_t begin, std::int64_t end) {
                    for (std::int64_t r = begin; r < end; ++r) {
-                     const std::int64_t at = r / around.inner * around.length * around.inner +
-                                             r % around.inner;
+                     const std::int64_t at =
+                         r / around.inner * around.length * around.inner + r % around.inner;
                      softmax_row(in + at, out + at, around.length, around.inner, logarithm);
                    }
                  });

@@ -1,5 +1,6 @@
 #pragma once
-// Walking over one to three tensors that are broadcast, sliced or permuted to the sizes of a result.
+// Walking over one to three tensors that are broadcast, sliced or permuted to the sizes of a
+// result.
 
 #include <algorithm>
 #include <array>

@@ -80,10 +80,7 @@ bool with_float_function(const NodeView& node, Body body) {
     case Op::elu:
       return body([alpha](T x) { return x < 0 ? alpha * std::expm1(x) : x; }), true;
     case Op::selu:
-      return body([alpha, beta](T x) {
-               return beta * (x > 0 ? x : alpha * std::expm1(x));
-             }),
-             true;
+      return body([alpha, beta](T x) { return beta * (x > 0 ? x : alpha * std::expm1(x)); }), true;
     case Op::celu:
       return body([alpha](T x) { return x < 0 ? alpha * std::expm1(x / alpha) : x; }), true;
     case Op::sigmoid:
