@@ -1,8 +1,10 @@
 #include "backends/core/tensor.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -11,6 +13,17 @@ namespace {
 
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 46U;
 constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector register
+
+/// Memory of this computer; what is larger is refused before it is asked for.
+std::size_t host_memory_bytes() noexcept {
+  static const std::size_t bytes = [] {
+    const long pages = ::sysconf(_SC_PHYS_PAGES);
+    const long page = ::sysconf(_SC_PAGESIZE);
+    return pages > 0 && page > 0 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page)
+                                 : std::numeric_limits<std::size_t>::max();
+  }();
+  return bytes;
+}
 
 std::shared_ptr<void> allocate(std::size_t bytes) {
   const std::align_val_t alignment{kAlignment};
@@ -43,6 +56,10 @@ std::int64_t elements_of(const Dims& dims) {
 
 Tensor::Tensor(DataType type, Dims dims)
     : type_(type), dims_(std::move(dims)), size_(elements_of(dims_)), owned_(true) {
+  if (bytes() > host_memory_bytes()) {
+    fail_usage("a {} tensor of {} takes {} bytes, more than this computer's memory of {}",
+               name_of(type_), to_string(dims_), bytes(), host_memory_bytes());
+  }
   const std::shared_ptr<void> storage = allocate(bytes());
   std::memset(storage.get(), 0, bytes());
   data_ = storage.get();

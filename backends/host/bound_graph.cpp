@@ -27,7 +27,7 @@ void follow_shapes(const NodeView& node, const std::vector<const KnownValue*>& i
       if (!sizes_suffice) return;
       placeholders.push_back(Tensor::alias(input->type, input->dims, nullptr, nullptr));
     }
-    tensors.push_back(input == nullptr              ? nullptr
+    tensors.push_back(input == nullptr             ? nullptr
                       : input->elements == nullptr ? &placeholders.back()
                                                    : input->elements);
   }

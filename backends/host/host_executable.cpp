@@ -5,6 +5,7 @@
 
 #include "backends/host/bound_graph.h"
 #include "backends/host/kernels.h"
+#include "backends/host/ops/unary.h"
 
 namespace jb::host {
 namespace {
@@ -86,6 +87,10 @@ HostExecutable::HostExecutable(Machines machines, const GraphView& graph,
       if (constant.raw() == nullptr) constant = graph_.value(input).constant.value();
     }
   }
+  for (const int output : graph_.outputs) {
+    const Constant& constant = graph_.value(output).constant;
+    if (constant.has_elements()) constants_[static_cast<std::size_t>(output)] = constant.value();
+  }
 }
 
 HostExecutable::~HostExecutable() = default;
@@ -122,6 +127,16 @@ std::string HostExecutable::implementation() const {
     if (runner != nullptr && !runner->implementation().empty()) return runner->implementation();
   }
   return {};
+}
+
+/// True for a function of one value whose argument nobody reads afterwards: computed in place.
+bool HostExecutable::overwrites_input(std::size_t node,
+                                      const std::vector<const Tensor*>& inputs) const {
+  const NodeView& view = graph_.nodes[node];
+  return view.inputs.size() == 1 && inputs[0] != nullptr && inputs[0]->type() == DataType::f32 &&
+         !graph_.value(view.inputs[0]).is_constant &&
+         last_use_[static_cast<std::size_t>(view.inputs[0])] == static_cast<int>(node) &&
+         is_unary_function(view.op);
 }
 
 Execution HostExecutable::run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs,
@@ -170,7 +185,14 @@ Execution HostExecutable::run(const std::vector<Tensor>& inputs, std::vector<Ten
         result.lints.push_back("layer '" + node.name + "': " + lint);
       }
     } else {
-      produced = run_kernel(node, given);
+      if (overwrites_input(i, given)) {
+        Tensor& x = values[static_cast<std::size_t>(node.inputs[0])];
+        apply_unary(node, x);
+        produced = {std::move(x)};
+        given = {&produced[0]};
+      } else {
+        produced = run_kernel(node, given);
+      }
       work = work_at(node, given, produced);
     }
     count(result.activity, periphery_, work, layer_of(i));
@@ -217,6 +239,10 @@ namespace jb {
 std::unique_ptr<Executable> Device::compile(const GraphView& graph, const CompileOptions& options) {
   return std::make_unique<host::HostExecutable>(
       host::one_machine(*this, options.precision, graph, options.dynamic), graph, options);
+}
+
+bool Device::fuses(Op /*linear*/, Op next) const {
+  return next == Op::batch_normalization || next == Op::add || host::is_unary_function(next);
 }
 
 Support Device::supports_network(const GraphView& graph, const CompileOptions& options) const {

@@ -33,6 +33,8 @@ class HostExecutable final : public Executable {
   [[nodiscard]] Activity estimate(const GraphView& bound) const override;
 
  private:
+  [[nodiscard]] bool overwrites_input(std::size_t node,
+                                      const std::vector<const Tensor*>& inputs) const;
   [[nodiscard]] CompileOptions options_of(std::size_t node) const;
   [[nodiscard]] ActionId offset_of(std::size_t node) const;
   /// Counts the transfers into a node; `dims_of(value)` gives the sizes of a value as it is run.

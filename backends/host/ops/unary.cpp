@@ -170,6 +170,13 @@ bool is_unary_function(Op op) noexcept {
 void apply_unary(const NodeView& node, float* x, std::int64_t count) { apply(node, x, count); }
 void apply_unary(const NodeView& node, double* x, std::int64_t count) { apply(node, x, count); }
 
+void apply_unary(const NodeView& node, Tensor& x) {
+  float* const values = x.as_mutable<float>().data();
+  parallel_for(x.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+    apply(node, values + begin, end - begin);
+  });
+}
+
 Results run_unary(const KernelCall& call) {
   const Tensor& x = call.input(0);
   Tensor y = call.output();

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "backends/core/graph_view.h"
+#include "backends/core/tensor.h"
 
 namespace jb::host {
 
@@ -14,5 +15,7 @@ bool is_unary_function(Op op) noexcept;
 /// no such function of floating-point numbers.
 void apply_unary(const NodeView& node, float* x, std::int64_t count);
 void apply_unary(const NodeView& node, double* x, std::int64_t count);
+/// All of a float32 tensor, in parallel; copied first when others share it.
+void apply_unary(const NodeView& node, Tensor& x);
 
 }  // namespace jb::host
