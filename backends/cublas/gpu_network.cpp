@@ -107,6 +107,7 @@ class GpuNetwork final : public Executable {
   }
 
  private:
+  host::MachineRoom room_;
   struct Node {
     std::unique_ptr<GpuNode> on_gpu;  // or
     std::unique_ptr<host::LinearRunner>
@@ -151,7 +152,7 @@ class GpuNetwork final : public Executable {
       nodes_.back().on_gpu = make_gpu_node(context_, graph_, node);
       if (implementation_.empty() && is_linear(node.op)) describe(*nodes_.back().on_gpu);
     } else if (is_linear(node.op)) {
-      nodes_.back().products = host::make_linear_runner(device_, graph_, node, options_);
+      nodes_.back().products = host::make_linear_runner(&device_, graph_, node, options_, room_);
       if (implementation_.empty()) implementation_ = nodes_.back().products->implementation();
     }
   }

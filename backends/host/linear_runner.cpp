@@ -348,14 +348,7 @@ void ProductRunner::estimate(const GraphView& bound, Activity& activity,
       }
     }
   }
-  std::vector<KnownValue> values;
-  values.reserve(node_.inputs.size());
-  std::vector<const KnownValue*> inputs;
-  for (const int input : node_.inputs) {
-    if (input != kAbsent) values.push_back(known(bound, input));
-    inputs.push_back(input != kAbsent ? &values.back() : nullptr);
-  }
-  work += work_around_products(node_, inputs, infer_outputs(node_, inputs));
+  work += linear_work(bound, node_);
 }
 
 }  // namespace
@@ -364,6 +357,17 @@ std::unique_ptr<LinearRunner> make_linear_runner(Device* device, const GraphView
                                                  const NodeView& node,
                                                  const CompileOptions& options, MachineRoom& room) {
   return std::make_unique<ProductRunner>(device, graph, node, options, room);
+}
+
+PeripheryWork linear_work(const GraphView& graph, const NodeView& node) {
+  std::vector<KnownValue> values;
+  values.reserve(node.inputs.size());
+  std::vector<const KnownValue*> inputs;
+  for (const int input : node.inputs) {
+    if (input != kAbsent) values.push_back(known(graph, input));
+    inputs.push_back(input != kAbsent ? &values.back() : nullptr);
+  }
+  return work_around_products(node, inputs, infer_outputs(node, inputs));
 }
 
 }  // namespace jb::host

@@ -43,4 +43,8 @@ std::unique_ptr<LinearRunner> make_linear_runner(Device* device, const GraphView
                                                  const NodeView& node,
                                                  const CompileOptions& options, MachineRoom& room);
 
+/// Work of the digital side beside the node's products: bias, activation, gates, additions of
+/// columns.
+PeripheryWork linear_work(const GraphView& graph, const NodeView& node);
+
 }  // namespace jb::host
