@@ -203,14 +203,14 @@ TEST(GraphPasses, WhatOthersReadIsNotFused) {
 TEST(GraphPasses, StreamedWeightsAreFoldedWhenTheyAreMade) {
   const auto device = reference();
   Graph graph("streamed");
-  const int x = graph.add_input("x", DataType::f32, {kBatch, 4});
+  const int x = graph.add_input("x", DataType::f32, {kBatch, 16});
   int made = 0;
-  const int w = graph.add_constant("w", DataType::f32, {4, 6}, Constant([&made] {
+  const int w = graph.add_constant("w", DataType::f32, {16, 6}, Constant([&made] {
                                      ++made;
-                                     return normal({4, 6}, 1);
+                                     return normal({16, 6}, 1);
                                    }));
   graph.add_output(normalization(graph, "bn", graph.add(Op::matmul, "y", {x, w}), 6));
-  const Tensor input = normal({2, 4}, 2);
+  const Tensor input = normal({2, 16}, 2);
   const Tensor before = run(graph, *device, input);
   made = 0;
   EXPECT_EQ(models::fuse(graph, *device), 1);
