@@ -195,6 +195,37 @@ TEST_F(OnnxVerbs, ConformanceChecksEveryDataSet) {
       << result.out;
 }
 
+TEST_F(OnnxVerbs, ConformanceSkipsWhatRanOnTheHost) {
+  // No backend but reference multiplies 64-bit integers; the result is right
+  // and not the machine's.
+  OnnxModel model;
+  model.input("x", {1, 2}, ::onnx::TensorProto::INT64)
+      .input("w", {2, 1}, ::onnx::TensorProto::INT64);
+  model.node("MatMul", "product", {"x", "w"}, {"y"});
+  model.output("y");
+  const fs::path set = fs::path(file("cases")) / "integers" / "test_data_set_0";
+  fs::create_directories(set);
+  model.save(set.parent_path() / "model.onnx");
+  const auto put = [&](const char *name, const Dims &dims,
+                       const std::vector<std::int64_t> &v) {
+    models::write_tensor_proto(set / name, "t",
+                               Tensor::of<std::int64_t>(dims, v));
+  };
+  put("input_0.pb", {1, 2}, {2, 3});
+  put("input_1.pb", {2, 1}, {10, 100});
+  put("output_0.pb", {1, 1}, {320});
+  const CommandResult right =
+      joulebench({"conformance", file("cases"), "--backend", "onednn"});
+  EXPECT_EQ(lines_of(right.out).at(0), "SKIP integers: ran on host")
+      << right.out;
+  EXPECT_EQ(right.exit_code, 0);
+  put("output_0.pb", {1, 1}, {321 + 1}); // a wrong result is never a skip
+  const CommandResult wrong =
+      joulebench({"conformance", file("cases"), "--backend", "onednn"});
+  EXPECT_EQ(lines_of(wrong.out).at(0).rfind("FAIL integers: ", 0), 0U)
+      << wrong.out;
+}
+
 TEST_F(OnnxVerbs, ConformanceRefusesFoldersWithoutCases) {
   for (const std::string &folder : {file("nothing"), file("")}) {
     const CommandResult result =
