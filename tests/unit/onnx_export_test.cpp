@@ -101,6 +101,33 @@ TEST(OnnxExport, MlpGivesTheScoresOfItsOwnForward) {
   }
 }
 
+TEST(OnnxExport, ConvolutionsPoolsAndNorms) {
+  Graph graph("cnn");
+  const int x = graph.add_input("x", DataType::f32, {kBatch, 2, 8, 8});
+  const int w = graph.add_constant("w", ramp({4, 2, 3, 3}, -0.4F, 0.01F));
+  const int b = graph.add_constant("b", ramp({4}, 0, 0.5F));
+  ConvAttributes conv;
+  conv.strides = {1, 2};
+  conv.pads_begin = {1, 1};
+  conv.pads_end = {1, 0};
+  int y = graph.add(Op::conv, "conv", {x, w, b}, conv);
+  graph.nodes().back().activation = {Op::relu, {}};
+  const int scale = graph.add_constant("scale", ramp({4}, 0.5F, 0.1F));
+  y = graph.add(Op::batch_normalization, "norm", {y, scale, b, b, scale},
+                NormAttributes{1e-3F, -1, 1});
+  PoolAttributes pool;
+  pool.kernel = {2, 2};
+  pool.strides = {2, 2};
+  pool.ceil_mode = true;
+  y = graph.add(Op::max_pool, "pool", {y}, pool);
+  y = graph.add(Op::leaky_relu, "leaky", {y}, ScalarAttributes{0.2F, 0});
+  y = graph.add(Op::global_average_pool, "mean", {y});
+  y = graph.add(Op::flatten, "flat", {y}, AxisAttributes{1, 0});
+  y = graph.add(Op::softmax, "softmax", {y}, AxisAttributes{-1, 0});
+  graph.add_output(y);
+  expect_round_trip(graph, {ramp({2, 2, 8, 8}, -1, 0.01F)});
+}
+
 TEST(OnnxExport, BiasedProductsFlattenedSoftmaxAndSilu) {
   Graph graph("mixed");
   const int x = graph.add_input("x", DataType::f32, {kBatch, 3, 4});
@@ -126,6 +153,19 @@ TEST(OnnxExport, OperatorsOfOpset20) {
   y = graph.add(Op::reduce_mean, "mean", {y, axes}, ReduceAttributes{});
   graph.add_output(y);
   expect_round_trip(graph, {ramp({2, 6}, -1, 0.2F)});
+}
+
+TEST(OnnxExport, RecurrentLayer) {
+  Graph graph("lstm");
+  const int x = graph.add_input("x", DataType::f32, {3, 1, 4});
+  const int w = graph.add_constant("w", ramp({1, 8, 4}, -0.2F, 0.01F));
+  const int r = graph.add_constant("r", ramp({1, 8, 2}, -0.1F, 0.01F));
+  RecurrentAttributes attributes;
+  attributes.hidden = 2;
+  const int y = graph.add(Op::lstm, "lstm", {x, w, r}, attributes, 3);
+  graph.add_output(y);
+  graph.add_output(y + 1);
+  expect_round_trip(graph, {ramp({3, 1, 4}, -1, 0.1F)});
 }
 
 TEST(OnnxExport, RefusesNetworksWithoutElements) {
