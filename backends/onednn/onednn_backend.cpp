@@ -3,6 +3,7 @@
 
 #include "backends/backend.h"
 #include "backends/onednn/cpu_model.h"
+#include "backends/onednn/network/network.h"
 #include "backends/onednn/onednn_plan.h"
 #include "backends/plan_checks.h"
 
@@ -45,6 +46,13 @@ class OnednnDevice final : public Device {
           spec_.name());
     }
     return onednn::make_plan(model_, shape, b, mode);
+  }
+
+  std::unique_ptr<Executable> compile(const GraphView& graph,
+                                      const CompileOptions& options) override {
+    const bool ours =
+        options.precision == ElementType::f32 && model_->runs_here() && onednn::available();
+    return ours ? onednn::make_network(*this, graph, options) : Device::compile(graph, options);
   }
 
   void set_epoch(const Epoch& epoch) override { epoch_ = epoch; }

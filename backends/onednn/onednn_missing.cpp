@@ -1,5 +1,6 @@
 // What a build without oneDNN answers.
 
+#include "backends/onednn/network/network.h"
 #include "backends/onednn/onednn_plan.h"
 
 namespace jb::onednn {
@@ -19,6 +20,11 @@ std::unique_ptr<Plan> make_plan(std::shared_ptr<const CpuModel> /*model*/,
                                 const GemmShape& /*shape*/, const ConstMatrixRef& /*b*/,
                                 OperandMode /*mode*/) {
   fail_usage("backend 'onednn' cannot compute: {}", kReason);
+}
+
+std::unique_ptr<Executable> make_network(Device& /*device*/, const GraphView& graph,
+                                         const CompileOptions& /*options*/) {
+  fail_usage("backend 'onednn' cannot run network '{}': {}", graph.name, kReason);
 }
 
 }  // namespace jb::onednn
