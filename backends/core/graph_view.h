@@ -27,7 +27,9 @@ enum class Op : std::uint8_t {
   conv,            ///< X (N C spatial), W [, B]                  ConvAttributes
   conv_transpose,  ///< X, W (C M/g spatial) [, B]                ConvAttributes
   rnn,             ///< X, W, R [, B, sequence_lens, initial_h]   RecurrentAttributes
-  lstm,            ///< ... [, initial_c, P]                      RecurrentAttributes
+  lstm,            ///< ... [, initial_c, P [, projection]]       RecurrentAttributes
+                   ///< projection (directions x projected x hidden; not in ONNX): h becomes
+                   ///< projection h (Sak et al., Interspeech 2014, Eq. (13))
   gru,             ///<                                           RecurrentAttributes
   // Element by element, with broadcasting where there are two inputs.
   add,
@@ -125,20 +127,20 @@ enum class Op : std::uint8_t {
   slice,      ///< X, starts, ends [, axes [, steps]]
   gather,     ///< X, indices; AxisAttributes
   gather_elements,
-  gather_nd,   ///< NamedAttributes: batch_dims
-  scatter_nd,  ///< NamedAttributes: reduction
-  expand,  ///< X, shape
-  tile,    ///< X, repeats
-  pad,     ///< X, pads [, value [, axes]]; PadAttributes
-  resize,  ///< X [, roi [, scales [, sizes]]]; NamedAttributes (axes: an integer each)
+  gather_nd,       ///< NamedAttributes: batch_dims
+  scatter_nd,      ///< NamedAttributes: reduction
+  expand,          ///< X, shape
+  tile,            ///< X, repeats
+  pad,             ///< X, pads [, value [, axes]]; PadAttributes
+  resize,          ///< X [, roi [, scales [, sizes]]]; NamedAttributes (axes: an integer each)
   depth_to_space,  ///< NamedAttributes: blocksize, mode
   space_to_depth,
   shape_of,  ///< ShapeAttributes
   size_of,
   constant_of_shape,  ///< shape; ConstantOfShapeAttributes
   range,
-  trilu,    ///< X [, k]; NamedAttributes: upper
-  one_hot,  ///< indices, depth, values; AxisAttributes or NamedAttributes: axis
+  trilu,          ///< X [, k]; NamedAttributes: upper
+  one_hot,        ///< indices, depth, values; AxisAttributes or NamedAttributes: axis
   embedding_bag,  ///< table, indices (rows x lookups) -> sums of rows of the table (DLRM)
   count_of_ops,   ///< no operator: how many there are
 };

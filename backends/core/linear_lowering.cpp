@@ -101,6 +101,14 @@ std::vector<LinearProduct> recurrent_products(const GraphView& graph, const Node
   recurrent.operands = r[0];
   recurrent.uses = steps;
   recurrent.stationary = graph.value(node.inputs[2]).is_constant;
+  if (node.op == Op::lstm && node.input(8) != kAbsent) {
+    const Dims& p = graph.value(node.inputs[8]).dims;
+    LinearProduct projection = recurrent;
+    projection.part = "projection";
+    projection.shape = {samples, p[1], p[2]};
+    projection.stationary = graph.value(node.inputs[8]).is_constant;
+    return {input, recurrent, projection};
+  }
   if (node.op != Op::gru || node.get<RecurrentAttributes>().linear_before_reset) {
     return {input, recurrent};
   }

@@ -37,7 +37,9 @@ struct LinearProduct {
 ///            the columns are then added up at the output positions.
 ///   rnn, lstm, gru  per direction: "input", m = steps x N, n = gates x hidden, k = input size; and
 ///            "recurrent", used once a step: m = N, n = gates x hidden, k = hidden. A gru whose
-///            reset gate comes before the product takes its last `hidden` columns as "candidate".
+///            reset gate comes before the product takes its last `hidden` columns as "candidate";
+///            an lstm with projection has "projection", used once a step: m = N, n = projected, k =
+///            hidden.
 std::vector<LinearProduct> products_of(const GraphView& graph, const NodeView& node);
 
 /// True when the product is taken as C^T = B^T A^T because A is the constant (matmul, gemm).

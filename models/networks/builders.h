@@ -26,6 +26,7 @@ NetworkInfo resnet50_info();
 NetworkInfo mobilenet_v2_info();
 NetworkInfo transformer_base_info();
 NetworkInfo transformer_big_info();
+NetworkInfo elmo_info();
 NetworkInfo bert_base_info();
 NetworkInfo gpt2_info();
 NetworkInfo gpt2_xl_info();

@@ -23,6 +23,7 @@ const std::vector<NetworkInfo>& literature() {
                                                     mobilenet_v2_info(),
                                                     transformer_base_info(),
                                                     transformer_big_info(),
+                                                    elmo_info(),
                                                     bert_base_info(),
                                                     gpt2_info(),
                                                     gpt2_xl_info(),

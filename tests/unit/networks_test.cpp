@@ -38,6 +38,7 @@ constexpr Counts kCounts[] = {
     {"gpt2-xl", 201552896000, 1557611200},
     {"transformer-base", 8363966464, 63045632},
     {"transformer-big", 28002222080, 0},
+    {"elmo", 128.0 * 102131712, 93666400},
     {"dlrm", 2458496, 0},
 };
 

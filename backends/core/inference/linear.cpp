@@ -91,7 +91,7 @@ void expect_dims(const NodeInputs& in, std::size_t i, const Dims& wanted, const 
 Outputs infer_recurrent(const NodeInputs& in) {
   const bool lstm = in.op() == Op::lstm;
   const std::int64_t gates = lstm ? 4 : in.op() == Op::gru ? 3 : 1;
-  in.expect_inputs(3, lstm ? 8 : 6);
+  in.expect_inputs(3, lstm ? 9 : 6);
   in.expect_float(0);
   for (std::size_t i = 1; i < in.count(); ++i) {
     if (in.has(i)) in.expect_type(i, i == 4 ? DataType::s32 : in.type(0));
@@ -104,24 +104,29 @@ Outputs infer_recurrent(const NodeInputs& in) {
   const std::int64_t samples = x[batch_first ? 0 : 1];
   const std::int64_t directions =
       attributes.direction == RecurrentAttributes::Direction::bidirectional ? 2 : 1;
-  const std::int64_t hidden = in.dims(2)[2];
+  const bool projects = lstm && in.has(8);
+  if (projects) in.expect_rank(8, 3, 3);
+  const std::int64_t width = in.dims(2)[2];  // of the state that R reads
+  const std::int64_t hidden = projects ? in.dims(8)[2] : width;
   if (attributes.hidden != 0 && attributes.hidden != hidden) {
     in.fail("hidden_size {} is not that of R, {}", attributes.hidden, hidden);
   }
   const std::int64_t rows = elements_of({gates, hidden});
   expect_dims(in, 1, {directions, rows, x[2]}, "W");
-  expect_dims(in, 2, {directions, rows, hidden}, "R");
+  expect_dims(in, 2, {directions, rows, width}, "R");
   expect_dims(in, 3, {directions, elements_of({2, rows})}, "B");
   expect_dims(in, 4, {samples}, "sequence_lens");
-  const Dims state =
-      batch_first ? Dims{samples, directions, hidden} : Dims{directions, samples, hidden};
-  expect_dims(in, 5, state, "initial_h");
-  expect_dims(in, 6, state, "initial_c");
+  const auto state = [&](std::int64_t size) {
+    return batch_first ? Dims{samples, directions, size} : Dims{directions, samples, size};
+  };
+  expect_dims(in, 5, state(width), "initial_h");
+  expect_dims(in, 6, state(hidden), "initial_c");
   expect_dims(in, 7, {directions, elements_of({3, hidden})}, "P");
-  const Dims y = batch_first ? Dims{samples, steps, directions, hidden}
-                             : Dims{steps, directions, samples, hidden};
-  Outputs outputs = {{in.type(0), y, nullptr}, {in.type(0), state, nullptr}};
-  if (lstm) outputs.push_back({in.type(0), state, nullptr});
+  if (projects) expect_dims(in, 8, {directions, width, hidden}, "projection");
+  const Dims y = batch_first ? Dims{samples, steps, directions, width}
+                             : Dims{steps, directions, samples, width};
+  Outputs outputs = {{in.type(0), y, nullptr}, {in.type(0), state(width), nullptr}};
+  if (lstm) outputs.push_back({in.type(0), state(hidden), nullptr});
   return outputs;
 }
 

@@ -18,7 +18,11 @@ bool given(const std::vector<const KnownValue*>& inputs, std::size_t i) {
 /// Cells of a recurrent layer: gates are summed, activated and combined with the state.
 PeripheryWork cell_work(const NodeView& node, const std::vector<const KnownValue*>& inputs,
                         const KnownValue& y) {
-  const double cells = count_of(y);  // steps x directions x samples x hidden
+  // steps x directions x samples x hidden; a projection's Y is narrower than its cells.
+  const double widening = given(inputs, 8) ? static_cast<double>(inputs[8]->dims[2]) /
+                                                 static_cast<double>(inputs[8]->dims[1])
+                                           : 1;
+  const double cells = count_of(y) * widening;
   PeripheryWork work;
   const bool bias = given(inputs, 3);
   double gates = 1;

@@ -24,6 +24,7 @@ constexpr std::int64_t kLoweredBytes = std::int64_t{16} << 20;
 
 std::size_t operand_input(const NodeView& node, bool left, std::size_t part) {
   if (left) return 0;
+  if (node.op == Op::lstm && part == 2) return 8;  // its projection
   return (node.op == Op::rnn || node.op == Op::lstm || node.op == Op::gru) && part > 0 ? 2 : 1;
 }
 

@@ -25,7 +25,9 @@ class Recurrence {
     samples_ = x[attributes_.batch_first ? 0 : 1];
     width_ = x[2];
     directions_ = call.input(1).dims()[0];
-    hidden_ = call.input(2).dims()[2];
+    width_of_state_ = call.input(2).dims()[2];
+    projects_ = call.node.op == Op::lstm && call.optional_input(8) != nullptr;
+    hidden_ = projects_ ? call.input(8).dims()[2] : width_of_state_;
     gates_ = call.node.op == Op::lstm ? 4 : call.node.op == Op::gru ? 3 : 1;
     functions_ = gate_functions(call.node, directions_);
     if (attributes_.clip) clip_ = static_cast<T>(*attributes_.clip);
@@ -67,25 +69,25 @@ class Recurrence {
     }
   }
 
-  /// State [directions, samples, hidden] (or samples first) of one direction as samples x hidden.
-  std::vector<T> initial_state(std::size_t input, std::int64_t d) const {
-    std::vector<T> state(static_cast<std::size_t>(samples_ * hidden_), T{0});
+  /// State [directions, samples, size] (or samples first) of one direction as samples x size.
+  std::vector<T> initial_state(std::size_t input, std::int64_t d, std::int64_t size) const {
+    std::vector<T> state(static_cast<std::size_t>(samples_ * size), T{0});
     const Tensor* given = call_.optional_input(input);
     if (given == nullptr) return state;
     const T* const from = given->as<T>().data();
     for (std::int64_t n = 0; n < samples_; ++n) {
-      std::copy_n(from + state_at(n, d), hidden_, state.data() + n * hidden_);
+      std::copy_n(from + state_at(n, d) * size, size, state.data() + n * size);
     }
     return state;
   }
   [[nodiscard]] std::int64_t state_at(std::int64_t n, std::int64_t d) const noexcept {
-    return (attributes_.batch_first ? n * directions_ + d : d * samples_ + n) * hidden_;
+    return attributes_.batch_first ? n * directions_ + d : d * samples_ + n;
   }
   [[nodiscard]] std::int64_t output_at(std::int64_t n, std::int64_t t,
                                        std::int64_t d) const noexcept {
     return (attributes_.batch_first ? (n * steps_ + t) * directions_ + d
                                     : (t * directions_ + d) * samples_ + n) *
-           hidden_;
+           width_of_state_;
   }
 
   [[nodiscard]] T clipped(T x) const noexcept {
@@ -99,13 +101,14 @@ class Recurrence {
     first_function_ =
         functions_.size() / static_cast<std::size_t>(directions_) * static_cast<std::size_t>(d);
     const bool reverse = attributes_.direction == RecurrentAttributes::Direction::reverse || d == 1;
-    h_ = initial_state(5, d);
-    c_ = initial_state(6, d);
+    h_ = initial_state(5, d, width_of_state_);
+    c_ = initial_state(6, d, hidden_);
     const Tensor* bias = call_.optional_input(3);
     bias_ = bias != nullptr ? bias->as<T>().data() + d * 2 * gates_ * hidden_ : nullptr;
     const Tensor* peepholes = call_.optional_input(7);
     peepholes_ = peepholes != nullptr ? peepholes->as<T>().data() + d * 3 * hidden_ : nullptr;
     sums_.resize(static_cast<std::size_t>(samples_ * gates_ * hidden_));
+    if (projects_) cells_.assign(static_cast<std::size_t>(samples_ * hidden_), T{0});
     T* const y = outputs[0].as_mutable<T>().data();
     for (std::int64_t step = 0; step < steps_ && samples_ > 0; ++step) {
       multiply_state(d, step);
@@ -115,15 +118,18 @@ class Recurrence {
           if (step >= length) continue;  // the sequence has ended: the state stays, Y is zero
           const std::int64_t t = reverse ? length - 1 - step : step;
           advance(n, inputs_.data() + (n * steps_ + t) * gates_ * hidden_);
+          if (projects_) continue;
           std::copy_n(h_.data() + n * hidden_, hidden_, y + output_at(n, t, d));
         }
       });
+      if (projects_) project(d, step, reverse, y);
     }
     for (std::size_t o = 1; o < outputs.size(); ++o) {
       T* const last = outputs[o].as_mutable<T>().data();
       const std::vector<T>& state = o == 1 ? h_ : c_;
+      const std::int64_t size = o == 1 ? width_of_state_ : hidden_;
       for (std::int64_t n = 0; n < samples_; ++n) {
-        std::copy_n(state.data() + n * hidden_, hidden_, last + state_at(n, d));
+        std::copy_n(state.data() + n * size, size, last + state_at(n, d) * size);
       }
     }
   }
@@ -134,7 +140,7 @@ class Recurrence {
     const std::int64_t all = gates_ * hidden_;
     const bool apart = call_.node.op == Op::gru && !attributes_.linear_before_reset;
     const std::int64_t cols = apart ? 2 * hidden_ : all;
-    const MatrixView<const T> h{h_.data(), samples_, hidden_, hidden_, 1};
+    const MatrixView<const T> h{h_.data(), samples_, width_of_state_, width_of_state_, 1};
     call_.multiplier.multiply(1, d, h, {sums_.data(), samples_, cols, all, 1}, {0, step});
     if (!apart) return;
     reset_.resize(static_cast<std::size_t>(samples_ * hidden_));
@@ -154,6 +160,21 @@ class Recurrence {
                               {sums_.data() + 2 * hidden_, samples_, hidden_, all, 1}, {0, step});
   }
 
+  /// The cells' outputs of this step through the projection: state and Y of sequences that go on.
+  void project(std::int64_t d, std::int64_t step, bool reverse, T* y) {
+    const std::int64_t size = width_of_state_;
+    projected_.resize(static_cast<std::size_t>(samples_ * size));
+    call_.multiplier.multiply(2, d, {cells_.data(), samples_, hidden_, hidden_, 1},
+                              {projected_.data(), samples_, size, size, 1}, {0, step});
+    for (std::int64_t n = 0; n < samples_; ++n) {
+      const std::int64_t length = lengths_[static_cast<std::size_t>(n)];
+      if (step >= length) continue;
+      std::copy_n(projected_.data() + n * size, size, h_.data() + n * size);
+      std::copy_n(projected_.data() + n * size, size,
+                  y + output_at(n, reverse ? length - 1 - step : step, d));
+    }
+  }
+
   [[nodiscard]] T input_bias(std::int64_t gate, std::int64_t j) const noexcept {
     return bias_ != nullptr ? bias_[gate * hidden_ + j] : T{0};
   }
@@ -166,7 +187,7 @@ class Recurrence {
 
   void advance(std::int64_t n, const T* in) {
     const T* const sum = sums_.data() + n * gates_ * hidden_;
-    T* const h = h_.data() + n * hidden_;
+    T* const h = (projects_ ? cells_ : h_).data() + n * hidden_;
     T* const c = c_.data() + n * hidden_;
     for (std::int64_t j = 0; j < hidden_; ++j) {
       const auto total = [&](std::int64_t g) {
@@ -217,7 +238,10 @@ class Recurrence {
   std::size_t first_function_ = 0;  // of the direction
   std::optional<T> clip_;
   std::vector<std::int64_t> lengths_;
+  bool projects_ = false;
+  std::int64_t width_of_state_ = 0;  // hidden, or what the projection leaves of it
   std::vector<T> inputs_, sums_, reset_, h_, c_;
+  std::vector<T> cells_, projected_;  // outputs before and after the projection
   const T* bias_ = nullptr;
   const T* peepholes_ = nullptr;
 };
