@@ -111,6 +111,18 @@ class Plan {
 
   /// Adds `delta` (k x n) to the stored operand in place and tells what that cost.
   virtual Activity update(const ConstMatrixRef& delta) = 0;
+
+  /// Whether the machine changes the operand where it lies, by outer products of vectors on its
+  /// rows and columns, instead of being written anew.
+  [[nodiscard]] virtual bool updates_by_outer_products() const { return false; }
+  /// Adds scale X^T D (X: samples x k, D: samples x n) to the stored operand, as far as the machine
+  /// can, and tells what that cost. `stored` (k x n) receives what it then holds. Only where
+  /// updates_by_outer_products().
+  virtual Activity update_outer(const ConstMatrixRef& /*x*/, const ConstMatrixRef& /*d*/,
+                                double /*scale*/, const Draw& /*draw*/,
+                                const MatrixRef& /*stored*/) {
+    fail_internal("this machine has no update by outer products");
+  }
 };
 
 /// Receives each node's first output as it is produced: (index of the node, its name, the output).

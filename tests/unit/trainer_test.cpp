@@ -15,36 +15,12 @@
 #include "backends/core/random.h"
 #include "backends/core/threads.h"
 #include "models/mlp.h"
+#include "tests/support/learnable_images.h"
 
 namespace jb::models {
 namespace {
 
-/// Uniform pixels; the label is the argmax of a fixed random linear map, so it can be learnt.
-LabelledImages learnable(std::int64_t count, std::int64_t pixels, std::int64_t classes) {
-  LabelledImages data;
-  data.height = 1;
-  data.width = pixels;
-  data.images = Matrix<float>(count, pixels);
-  const RandomStream values(11, 0, tag_of("test.values"), 0);
-  const RandomStream map(11, 0, tag_of("test.map"), 0);
-  for (std::int64_t i = 0; i < count; ++i) {
-    int best = 0;
-    double top = -1e30;
-    for (std::int64_t j = 0; j < pixels; ++j) data.images(i, j) = values.uniform(i, j, 0);
-    for (std::int64_t c = 0; c < classes; ++c) {
-      double score = 0;
-      for (std::int64_t j = 0; j < pixels; ++j) {
-        score += static_cast<double>(data.images(i, j) * map.normal(c, j, 0));
-      }
-      if (score > top) {
-        top = score;
-        best = static_cast<int>(c);
-      }
-    }
-    data.labels.push_back(static_cast<std::uint8_t>(best));
-  }
-  return data;
-}
+using test::learnable_images;
 
 /// The same training in double with plain loops and the textbook form of every equation.
 struct Reference {
@@ -135,7 +111,7 @@ struct Reference {
 };
 
 TEST(Trainer, FollowsAdamWithCosineDecayInDouble) {
-  const LabelledImages data = learnable(40, 6, 3);
+  const LabelledImages data = learnable_images(40, 6, 3);
   Mlp network = build_mlp("mlp-6-8-5-3", 2);
   Reference reference(network);
   const Mlp start = network;
@@ -183,7 +159,7 @@ void expect_same_bytes(const Mlp& a, const Mlp& b) {
 TEST(Trainer, GivesTheSameBytesForAnyThreadCount) {
   const int before = thread_count();
   for (const std::int64_t pixels : {100, 500}) {
-    const LabelledImages data = learnable(700, pixels, 10);  // 700: the last batch is short
+    const LabelledImages data = learnable_images(700, pixels, 10);  // 700: the last batch is short
     TrainOptions options;
     options.epochs = 2;
     options.batch = 256;
@@ -202,7 +178,7 @@ TEST(Trainer, GivesTheSameBytesForAnyThreadCount) {
 }
 
 TEST(Trainer, LearnsWhatCanBeLearntAndSeedsMatter) {
-  const LabelledImages data = learnable(2000, 20, 4);
+  const LabelledImages data = learnable_images(2000, 20, 4);
   TrainOptions options;
   options.epochs = 40;
   options.learning_rate = 5e-3;
@@ -222,7 +198,7 @@ TEST(Trainer, LearnsWhatCanBeLearntAndSeedsMatter) {
 }
 
 TEST(Trainer, RefusesWhatMakesNoSense) {
-  LabelledImages data = learnable(10, 6, 3);
+  LabelledImages data = learnable_images(10, 6, 3);
   data.labels[4] = 2;  // the largest label is there for certain
   const auto refused = [](const std::string& name, const LabelledImages& images,
                           const TrainOptions& options) {
