@@ -47,9 +47,30 @@ void add_accuracy_delta(Outcome& outcome, std::int64_t gained, std::int64_t lost
 
 }  // namespace
 
+double mcnemar_p_value(std::int64_t gained, std::int64_t lost) {
+  const std::int64_t n = gained + lost;
+  if (n == 0) return 1;
+  const auto trials = static_cast<double>(n);
+  double tail = 0;
+  for (std::int64_t k = 0; k <= std::min(gained, lost); ++k) {
+    const auto successes = static_cast<double>(k);
+    tail += std::exp(std::lgamma(trials + 1) - std::lgamma(successes + 1) -
+                     std::lgamma(trials - successes + 1) - trials * std::log(2.0));
+  }
+  return std::min(1.0, 2 * tail);
+}
+
+void add_agreement(Outcome& outcome, const std::vector<int>& machine,
+                   const std::vector<int>& reference, const std::string& what,
+                   Provenance provenance) {
+  std::int64_t agreed = 0;
+  for (std::size_t i = 0; i < machine.size(); ++i) agreed += machine[i] == reference[i] ? 1 : 0;
+  add_share(outcome, "agreement_top1_frac", agreed, static_cast<std::int64_t>(machine.size()),
+            provenance, what + ", agreement with the float network");
+}
+
 void add_accuracy(Outcome& outcome, const Predictions& predictions, Provenance provenance) {
   std::int64_t right = 0;
-  std::int64_t agreed = 0;
   std::int64_t gained = 0;
   std::int64_t lost = 0;
   for (std::size_t i = 0; i < predictions.labels.size(); ++i) {
@@ -57,16 +78,17 @@ void add_accuracy(Outcome& outcome, const Predictions& predictions, Provenance p
     const bool is_right = predictions.machine[i] == label;
     const bool float_right = predictions.reference[i] == label;
     right += is_right ? 1 : 0;
-    agreed += predictions.machine[i] == predictions.reference[i] ? 1 : 0;
     gained += is_right && !float_right ? 1 : 0;
     lost += !is_right && float_right ? 1 : 0;
   }
   const auto trials = static_cast<std::int64_t>(predictions.labels.size());
-  const std::string source = fmt::format("{} test images of {}", trials, predictions.dataset);
-  add_share(outcome, "accuracy_top1_frac", right, trials, provenance, source);
-  add_share(outcome, "agreement_top1_frac", agreed, trials, provenance,
-            source + ", agreement with the float network");
+  add_share(outcome, "accuracy_top1_frac", right, trials, provenance,
+            fmt::format("{} test images of {}", trials, predictions.dataset));
   add_accuracy_delta(outcome, gained, lost, trials, provenance);
+  outcome.verification["mcnemar"] = {{"only_this_right", gained},
+                                     {"only_float_right", lost},
+                                     {"p_value", mcnemar_p_value(gained, lost)},
+                                     {"test", "exact binomial, two-sided"}};
 }
 
 }  // namespace jb::harness

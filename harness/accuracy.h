@@ -18,7 +18,18 @@ struct Predictions {
   std::string dataset;
 };
 
-/// accuracy_top1_frac, agreement_top1_frac and accuracy_delta_frac with their 95 % intervals.
+/// agreement_top1_frac: how often both say the same. `what` is the samples' name.
+void add_agreement(Outcome& outcome, const std::vector<int>& machine,
+                   const std::vector<int>& reference, const std::string& what,
+                   Provenance provenance);
+
+/// accuracy_top1_frac and accuracy_delta_frac with their 95 % intervals, and McNemar's test.
 void add_accuracy(Outcome& outcome, const Predictions& predictions, Provenance provenance);
+
+/// Two-sided p-value of McNemar's test that two classifiers are equally often right, from the
+/// numbers of samples that only one of them got right: exact binomial, P = 2 P(X <= min) with
+/// X ~ Binomial(gained + lost, 1/2), at most 1 (McNemar, Psychometrika 12, 1947, 153; exact form:
+/// Agresti, Categorical Data Analysis, 3rd ed., section 11.1).
+double mcnemar_p_value(std::int64_t gained, std::int64_t lost);
 
 }  // namespace jb::harness

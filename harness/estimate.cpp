@@ -121,6 +121,8 @@ Outcome estimate_on(const PointContext& context, Device& device,
       return estimate_conv(context, device, statistics);
     case Op::network:
       return estimate_network(context, device);
+    case Op::training:
+      return estimate_training(context, device);
   }
   fail_internal("unknown op");
 }

@@ -22,6 +22,7 @@ constexpr double kMaxTemperature_C = 300;    // no preset's physics reaches that
 constexpr std::int64_t kMaxInstances = 100000;
 constexpr int kMaxThreads = 1024;
 constexpr std::int64_t kMaxBatch = std::int64_t{1} << 24;
+constexpr int kMaxEpochs = 100000;
 // Estimates never allocate: sizes stay below 2^53 so that a count of any one of them is exact.
 constexpr std::int64_t kMaxEstimatedSize = std::int64_t{1} << 53;
 
@@ -31,6 +32,23 @@ void check_estimable(const GemmShape& shape, const std::string& where) {
       fail_usage("{}: sizes must lie between 1 and 2^53, but the shape is {}", where,
                  to_string(shape));
     }
+  }
+}
+
+void check_training(const TrainingSpec& training) {
+  if (training.epochs < 1 || training.epochs > kMaxEpochs) {
+    fail_usage("--epochs must lie between 1 and {}, but is {}", kMaxEpochs, training.epochs);
+  }
+  if (!std::isfinite(training.learning_rate) || training.learning_rate <= 0) {
+    fail_usage("--learning-rate must be a positive number, but is {}", training.learning_rate);
+  }
+  if (!std::isfinite(training.momentum) || training.momentum < 0 || training.momentum >= 1) {
+    fail_usage("--momentum must lie between 0 and 1, without 1, but is {}", training.momentum);
+  }
+  if (training.target_accuracy &&
+      !(*training.target_accuracy > 0 && *training.target_accuracy <= 1)) {
+    fail_usage("--target-accuracy must be a share above 0 and at most 1, such as 0.975, but is {}",
+               *training.target_accuracy);
   }
 }
 
@@ -58,6 +76,12 @@ void check_workload(const PointSpec& point) {
       }
       check_computable(point.conv, "--conv");
       return;
+    case Op::training:
+      check_training(point.training);
+      if (point.network.empty() || point.dataset.empty()) {
+        fail_usage("training needs the names of a network and of a data set");
+      }
+      [[fallthrough]];
     case Op::network:
       if (point.network.empty() && point.onnx.empty()) {
         fail_usage("a network point needs the name of a network or an ONNX file");
@@ -115,6 +139,20 @@ std::string shell_quoted(const std::string& text) {
   return quoted + "'";
 }
 
+void append_training(const TrainingSpec& training, std::vector<std::string>& words) {
+  words.insert(words.end(), {"--epochs", std::to_string(training.epochs), "--optimizer",
+                             std::string(name_of(training.optimizer)), "--learning-rate",
+                             shortest(training.learning_rate)});
+  if (training.optimizer == models::OptimizerKind::momentum) {
+    words.insert(words.end(), {"--momentum", shortest(training.momentum)});
+  }
+  words.insert(words.end(), {"--schedule", std::string(name_of(training.schedule))});
+  if (training.noise_aware) words.emplace_back("--noise-aware");
+  if (training.target_accuracy) {
+    words.insert(words.end(), {"--target-accuracy", shortest(*training.target_accuracy)});
+  }
+}
+
 void append_workload(const PointSpec& point, std::vector<std::string>& words) {
   if (!point.shape_name.empty()) {
     words.insert(words.end(), {"--shape", point.shape_name});
@@ -137,7 +175,9 @@ void append_workload(const PointSpec& point, std::vector<std::string>& words) {
     words.insert(words.end(), {"--batch", std::to_string(point.batch)});
     if (!point.data_dir.empty()) words.insert(words.end(), {"--data", point.data_dir});
   }
-  if (point.op != Op::network || point.dataset.empty()) {
+  if (point.op == Op::training) append_training(point.training, words);
+  const bool network = point.op == Op::network || point.op == Op::training;
+  if (!network || point.dataset.empty()) {
     words.insert(words.end(), {"--dist", point.dist.text()});
   }
   if (point.dynamic) {
@@ -154,6 +194,16 @@ void append_clocks(const PointSpec& point, std::vector<std::string>& words) {
   if (point.temperature_C != PointSpec{}.temperature_C) {
     words.insert(words.end(), {"--temperature", shortest(point.temperature_C)});
   }
+}
+
+void add_training(const TrainingSpec& training, Json& json) {
+  json["epochs"] = training.epochs;
+  json["optimizer"] = name_of(training.optimizer);
+  json["learning_rate"] = training.learning_rate;
+  if (training.optimizer == models::OptimizerKind::momentum) json["momentum"] = training.momentum;
+  json["schedule"] = name_of(training.schedule);
+  json["noise_aware"] = training.noise_aware;
+  if (training.target_accuracy) json["target_accuracy"] = *training.target_accuracy;
 }
 
 void add_workload(const PointSpec& point, Json& json) {
@@ -180,6 +230,9 @@ void add_workload(const PointSpec& point, Json& json) {
       json["data"] = {{"dist", point.dist.text()}, {"seed", point.seed}};
       return;
     }
+    case Op::training:
+      add_training(point.training, json);
+      [[fallthrough]];
     case Op::network:
       json["network"] = point.network;
       if (!point.onnx_hash.empty()) json["onnx_hash"] = point.onnx_hash;
@@ -201,6 +254,8 @@ std::string residency_of(const PointSpec& point, const BackendInfo& info) {
 
 /// Who multiplies two operands that are both computed; "none" where there are no such products.
 std::string dynamic_text(const PointSpec& point) {
+  // Weight gradients multiply two operands of the step.
+  if (point.op == Op::training) return std::string(name_of(DynamicPolicy::backend));
   if (point.op == Op::network && !point.dynamic_products) return "none";
   if (point.op != Op::network && !point.dynamic) return "none";
   return std::string(name_of(point.dynamic.value_or(DynamicPolicy::backend)));
@@ -231,6 +286,8 @@ std::string_view name_of(Op op) noexcept {
       return "conv2d";
     case Op::network:
       return "network";
+    case Op::training:
+      return "training";
   }
   return "";
 }
@@ -290,7 +347,11 @@ Json point_json(const PointSpec& point, const Backend& backend, const DeviceSpec
 }
 
 std::string repro_line(const PointSpec& point) {
-  std::vector<std::string> words = {"joulebench", point.estimate ? "estimate" : "run"};
+  const bool training = point.op == Op::training;
+  std::vector<std::string> words = {"joulebench", training         ? "train"
+                                                  : point.estimate ? "estimate"
+                                                                   : "run"};
+  if (training && point.estimate) words.emplace_back("--estimate");
   if (point.map.empty()) {
     words.insert(words.end(), {"--backend", point.backend});
   } else {

@@ -10,6 +10,7 @@
 #include "backends/backend.h"
 #include "backends/core/conv.h"
 #include "backends/core/json_file.h"
+#include "models/training/optimizer.h"
 
 namespace jb::harness {
 
@@ -23,7 +24,18 @@ struct Distribution {
 /// Reads "normal", "uniform", "relu", "zeros", "bits" or "sparse:P"; usage error otherwise.
 Distribution distribution_from(const std::string& text);
 
-enum class Op : std::uint8_t { gemm, conv2d, network };
+enum class Op : std::uint8_t { gemm, conv2d, network, training };
+
+/// How op training trains.
+struct TrainingSpec {
+  int epochs = 12;
+  models::OptimizerKind optimizer = models::OptimizerKind::adam;
+  double learning_rate = 1e-3;
+  double momentum = 0.9;  ///< of optimizer momentum
+  models::ScheduleKind schedule = models::ScheduleKind::cosine;
+  bool noise_aware = false;               ///< gradients on the digital side
+  std::optional<double> target_accuracy;  ///< training ends with the epoch that reaches it
+};
 
 /// What a user asked for; every field has the default of the command line.
 struct PointSpec {
@@ -34,13 +46,14 @@ struct PointSpec {
   GemmShape gemm;                          ///< op gemm
   ConvShape conv;                          ///< op conv2d
   std::string shape_name;                  ///< --shape, kept for labels; "" otherwise
-  std::string network;                     ///< op network: a name; of ONNX files filled when opened
+  std::string network;                     ///< a name; of ONNX files filled when opened
   std::string onnx;                        ///< op network: an ONNX file; not part of the identity
   std::string onnx_hash;                   ///< of its content; filled when opened
   bool dynamic_products = false;           ///< the network multiplies computed operands; likewise
   std::string dataset;                     ///< op network: "" = drawn inputs
   std::string data_dir;                  ///< folder of IDX files; not part of the point's identity
-  std::int64_t batch = 64;               ///< op network: samples of a run
+  std::int64_t batch = 64;               ///< op network: samples of a run; training: of a step
+  TrainingSpec training;                 ///< op training
   std::string map;                       ///< op network: 'conv*=crossbar,*=onednn'; "" = backend
   std::optional<ElementType> precision;  ///< default: the backend's first
   /// gemm: B changes with each product. network: who multiplies two computed operands.

@@ -23,16 +23,6 @@ Json moments_json(const OperandMoments& moments) {
   return json;
 }
 
-template <class Make>
-auto or_cannot_run(Make make) {
-  try {
-    return make();
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::usage) throw;
-    throw CannotRun{results::Status::unsupported, error.what()};
-  }
-}
-
 template <class T>
 void fill(MatrixView<T> x, T value) {
   for (std::int64_t i = 0; i < x.rows; ++i) {

@@ -90,6 +90,17 @@ struct CannotRun {
   std::string reason;
 };
 
+/// make(); what it refuses (a preset that describes another computer) is CannotRun.
+template <class Make>
+auto or_cannot_run(Make make) {
+  try {
+    return make();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::usage) throw;
+    throw CannotRun{results::Status::unsupported, error.what()};
+  }
+}
+
 /// device.plan() and device.compile(); what they refuse (a preset that describes another computer)
 /// is CannotRun.
 std::unique_ptr<Plan> make_plan(Device& device, const GemmShape& shape, const ConstMatrixRef& b,
@@ -107,6 +118,10 @@ Outcome run_gemm(const PointContext& context, Device& device, const GemmOperands
 Outcome run_conv(const PointContext& context, Device& device);
 Outcome run_network(const PointContext& context, Device& device);
 Outcome estimate_network(const PointContext& context, Device& device);
+Outcome run_training(const PointContext& context, Device& device);
+Outcome estimate_training(const PointContext& context, Device& device);
+/// Refuses (usage) a training whose network does not exist or does not fit its data.
+void check_training_data(const PointSpec& point);
 /// Counts and prices of any op without computing it.
 Outcome estimate_on(const PointContext& context, Device& device,
                     const OperandStatistics& statistics);

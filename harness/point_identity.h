@@ -8,7 +8,7 @@
 
 namespace jb::harness {
 
-/// "gemm", "conv2d", "network".
+/// "gemm", "conv2d", "network", "training".
 std::string_view name_of(Op op) noexcept;
 
 /// What the record says of the device; of an unavailable backend without device files only a name.

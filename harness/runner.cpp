@@ -214,6 +214,8 @@ class PointRun {
         return run_conv(context, device);
       case Op::network:
         return run_network(context, device);
+      case Op::training:
+        return run_training(context, device);
     }
     fail_internal("unknown op");
   }
@@ -394,6 +396,7 @@ void check_runnable(const std::vector<PointSpec>& points) {
             .second) {
       check_network(point);
     }
+    if (point.op == Op::training) check_training_data(point);
     check_machine(point);
   }
 }

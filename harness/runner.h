@@ -1,16 +1,30 @@
 #pragma once
 // Runs points and makes records.
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "backends/core/matrix.h"
 #include "harness/point.h"
+#include "models/mlp.h"
 #include "results/record.h"
 
 namespace jb::harness {
 
 class WorkloadCache;  // harness/workload_cache.h
+
+/// How far a training is.
+struct TrainingProgress {
+  int epoch = 0;  ///< from 1
+  int epochs = 0;
+  std::int64_t steps = 0;  ///< done, of all epochs
+  std::int64_t all_steps = 0;
+  double loss = 0;                 ///< mean cross-entropy of the epoch so far
+  std::optional<double> accuracy;  ///< on the test set, at the end of an epoch
+};
 
 struct RunOptions {
   double min_time_s = 0.1;  ///< of each timing repetition on measured backends
@@ -23,6 +37,10 @@ struct RunOptions {
   bool layers = false;    ///< errors of each layer also where telling them takes long
   /// Data sets and trained networks shared by the points of a run; null = each point loads its own.
   std::shared_ptr<WorkloadCache> workloads;
+  /// Op training: called after every step; false stops the training.
+  std::function<bool(const TrainingProgress&)> on_training;
+  /// Op training: the network at the end.
+  std::function<void(const models::Mlp&)> on_trained;
 };
 
 /// Runs one point to its end. Never throws for what belongs to the point: the record's status says

@@ -12,7 +12,7 @@ constexpr Better kLower = Better::lower;
 constexpr Better kHigher = Better::higher;
 constexpr Better kNeither = Better::neither;
 
-constexpr std::array<Metric, 35> kMetrics{{
+constexpr std::array<Metric, 41> kMetrics{{
     {"device_time_s", "s", kExact, kLower, "time of the machine for one execution"},
     {"host_time_s", "s", kMeasured, kLower, "time this program took for the point"},
     {"throughput_mac_per_s", "MAC/s", kExact, kHigher, "logical MACs per device time"},
@@ -45,6 +45,16 @@ constexpr std::array<Metric, 35> kMetrics{{
     {"data_movement_share_frac", "1", kExact, kNeither, "movement's share of the energy at B2"},
     {"setup_energy_J", "J", kExact, kLower, "programming or loading of the stationary operand"},
     {"calibration_energy_J", "J", kExact, kLower, "calibration before the execution"},
+    {"training_energy_J", "J", kSimulated, kLower, "all steps of a training, highest boundary"},
+    {"energy_to_target_J", "J", kSimulated, kLower,
+     "set-up and steps up to the epoch that reached the target accuracy"},
+    {"forward_energy_J", "J", kSimulated, kLower, "training: forward products and their periphery"},
+    {"input_gradient_energy_J", "J", kSimulated, kLower,
+     "training: products with the transposed weights and their periphery"},
+    {"weight_gradient_energy_J", "J", kSimulated, kLower,
+     "training: products of activations and gradients and their periphery"},
+    {"update_energy_J", "J", kSimulated, kLower,
+     "training: optimizer, and bringing the change to the machine"},
     {"average_power_W", "W", kExact, kNeither, "modelled energy at the highest boundary per time"},
     {"area_m2", "m2", kExact, kLower, "area of the machine"},
     {"relative_error_frobenius", "1", kSimulated, kLower, "||C - C64|| / ||C64||, Frobenius norms"},

@@ -124,6 +124,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_multiply_verb(app, action);
   add_infer_verb(app, action);
   add_conformance_verb(app, action);
+  add_train_verb(app, action);
   add_estimate_verb(app, action, command);
   add_explain_verb(app, action);
   add_compare_verb(app, action);

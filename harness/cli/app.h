@@ -31,6 +31,7 @@ void add_estimate_verb(CLI::App& app, VerbAction& action, const std::vector<std:
 void add_multiply_verb(CLI::App& app, VerbAction& action);
 void add_infer_verb(CLI::App& app, VerbAction& action);
 void add_conformance_verb(CLI::App& app, VerbAction& action);
+void add_train_verb(CLI::App& app, VerbAction& action);
 void add_explain_verb(CLI::App& app, VerbAction& action);
 void add_compare_verb(CLI::App& app, VerbAction& action);
 void add_validate_verb(CLI::App& app, VerbAction& action);

@@ -210,10 +210,11 @@ void add_list_flag(CLI::App& verb, const std::string& names, std::vector<std::st
 
 std::string workload_text(const PointSpec& point) {
   if (!point.shape_name.empty()) return point.shape_name;
-  if (point.op == Op::network) {
+  if (point.op == Op::network || point.op == Op::training) {
     const std::string name = point.onnx.empty() ? point.network : point.onnx;
     const std::string data = point.dataset.empty() ? "" : " " + point.dataset;
-    return fmt::format("{}{} batch {}", name, data, point.batch);
+    return fmt::format("{}{}{} batch {}", point.op == Op::training ? "training " : "", name, data,
+                       point.batch);
   }
   if (point.op == Op::gemm) {
     return fmt::format("gemm {},{},{}", point.gemm.m, point.gemm.n, point.gemm.k);
@@ -262,15 +263,23 @@ void apply_flag(PointSpec& point, const std::string& flag, const std::string& te
   fail_internal("no point flag '{}'", flag);
 }
 
+namespace {
+
+bool is_used(const PointFlag& flag, FlagUse use) {
+  if (use == FlagUse::points || std::string(flag.group) != "Workload") return true;
+  const std::string name = flag.name;
+  if (use == FlagUse::one_gemm) return false;
+  if (use == FlagUse::one_model) return name == "dynamic";
+  return name == "network" || name == "data" || name == "dataset" || name == "batch";
+}
+
+}  // namespace
+
 void add_point_flags(CLI::App& verb, PointFlags& flags, FlagUse use) {
   const auto add = [&verb, &flags, use](const char* group) {
     for (const PointFlag& flag : point_flag_table()) {
       const std::string name = flag.name;
-      const bool of_workload = std::string(flag.group) == "Workload";
-      if (group != std::string(flag.group)) continue;
-      const bool of_model = use == FlagUse::one_model && name == "dynamic";
-      const bool taken = use == FlagUse::points || !of_workload || of_model;
-      if (!taken) continue;
+      if (group != std::string(flag.group) || !is_used(flag, use)) continue;
       verb.add_option_function<std::string>(
               "--" + name, [&flags, name](const std::string& text) { flags.values[name] = text; },
               flag.help)

@@ -28,14 +28,16 @@ struct PointFlags {
 };
 
 enum class FlagUse {
-  points,    ///< run, estimate: every flag
-  one_gemm,  ///< multiply: no workload, no axes, one backend
-  one_model  ///< infer, conformance: the same, and what networks may choose
+  points,     ///< run, estimate: every flag
+  one_gemm,   ///< multiply: no workload, no axes, one backend
+  one_model,  ///< infer, conformance: the same, and what networks may choose
+  training,   ///< train: a network and its data, no axes, one backend
 };
 
 void add_point_flags(CLI::App& verb, PointFlags& flags, FlagUse use);
 
-/// One point from flags, without axes: for multiply. Its workload is left as it is by default.
+/// One point from flags, without axes: for multiply and train. A workload that no flag names is
+/// left as it is by default.
 PointSpec one_point(const PointFlags& flags);
 
 /// The same with the backend that the device belongs to, for verbs with one machine. Usage error

@@ -75,23 +75,29 @@ BackendTrainer::BackendTrainer(Device& device, Mlp& network, const BackendTrainO
                             Matrix<double>(w.rows(), w.cols()), tag_of(name + "/weight-gradient")});
   }
   outer_ = layers_.front().plan->updates_by_outer_products();
-  if (outer_ && options.noise_aware) {
-    fail_usage(
-        "device '{}' updates its cells by outer products and noise-aware training writes new "
-        "weights: choose reprogramming (--update reprogram), or drop --noise-aware",
-        device.spec().name());
-  }
-  if (outer_ && options.optimizer != OptimizerKind::sgd) {
-    fail_usage(
-        "device '{}' updates its cells by outer products, which is plain SGD and not {}: give "
-        "--optimizer sgd, or choose reprogramming (--update reprogram)",
-        device.spec().name(), name_of(options.optimizer));
-  }
   for (const std::int64_t width : network.widths) {
     activations_.emplace_back(options.batch, width);
     deltas_.emplace_back(options.batch, width);
   }
   labels_.resize(static_cast<std::size_t>(options.batch));
+}
+
+Support BackendTrainer::supports_options() const {
+  if (!outer_) return Support::yes();
+  const std::string& device = device_.spec().name();
+  if (options_.noise_aware) {
+    return Support::no(fmt::format(
+        "device '{}' updates its cells by outer products and noise-aware training writes new "
+        "weights: choose reprogramming (--update reprogram), or drop --noise-aware",
+        device));
+  }
+  if (options_.optimizer != OptimizerKind::sgd) {
+    return Support::no(fmt::format(
+        "device '{}' updates its cells by outer products, which is plain SGD and not {}: give "
+        "--optimizer sgd, or choose reprogramming (--update reprogram)",
+        device, name_of(options_.optimizer)));
+  }
+  return Support::yes();
 }
 
 bool BackendTrainer::resident() const {
@@ -152,9 +158,9 @@ double BackendTrainer::step(const LabelledImages& data, std::span<const std::int
   const double loss =
       softmax_gradient(rows_of(deltas_[last + 1], rows),
                        std::span(labels_).first(static_cast<std::size_t>(rows)), rows);
-  add(softmax_gradient_work(static_cast<double>(rows),
-                            static_cast<double>(network_.widths.back())),
+  add(softmax_gradient_work(static_cast<double>(rows), static_cast<double>(network_.widths.back())),
       last, Orientation::forward);
+  if (!std::isfinite(loss)) fail_diverged(rate);
   for (std::size_t l = last; l > 0; --l) input_gradient(l, rows);
   for (std::size_t l = 0; l <= last; ++l) {
     if (!outer_) weight_gradient(l, rows);
@@ -266,7 +272,8 @@ void BackendTrainer::bias_gradient(std::size_t layer, std::int64_t rows) {
   const Matrix<float>& delta = deltas_[layer + 1];
   std::fill(sums.begin(), sums.end(), 0.0F);
   for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < delta.cols(); ++j) sums[static_cast<std::size_t>(j)] += delta(i, j);
+    for (std::int64_t j = 0; j < delta.cols(); ++j)
+      sums[static_cast<std::size_t>(j)] += delta(i, j);
   }
   add(bias_work(product(rows, delta.cols())), layer, Orientation::weight_gradient);
 }
@@ -302,14 +309,22 @@ void BackendTrainer::write_weights(std::size_t layer, double rate) {
     own.change.data()[i] = static_cast<double>(weights.data()[i]);
   }
   own.weights.step({weights.data(), size}, {own.gradient.data(), size}, rate, step_);
+  bool finite = true;
   for (std::size_t i = 0; i < size; ++i) {
     own.change.data()[i] = static_cast<double>(weights.data()[i]) - own.change.data()[i];
+    finite = finite && std::isfinite(own.change.data()[i]);
   }
+  if (!finite) fail_diverged(rate);
   on_machine(layer, Orientation::update, [&] {
     Execution execution;
     execution.activity = own.plan->update(std::as_const(own.change).view());
     return execution;
   });
+}
+
+void BackendTrainer::fail_diverged(double rate) const {
+  fail_usage("training of {} diverged in step {}: lower the learning rate (there {:.3g})",
+             network_.name, step_, rate);
 }
 
 Matrix<float> BackendTrainer::logits(MatrixView<const float> images, std::uint64_t call) {

@@ -52,18 +52,21 @@ std::string_view name_of(Orientation orientation) noexcept;  ///< "forward", "in
 
 /// What the steps so far came to.
 struct TrainingCounts {
-  Activity activity;                       ///< rows tagged by layer and orientation
+  Activity activity;                         ///< rows tagged by layer and orientation
   std::array<double, kOrientations> macs{};  ///< logical, by orientation
-  double machine_s = 0;                    ///< host's clock around the machine's work
+  double machine_s = 0;                      ///< host's clock around the machine's work
 };
 
 class BackendTrainer {
  public:
-  /// Plans the layers on `device`; both outlive this object. Usage error when the device does not
-  /// update the way the optimizer needs.
+  /// Plans the layers on `device`; it and `network` outlive this object.
   BackendTrainer(Device& device, Mlp& network, const BackendTrainOptions& options);
+  /// Whether the machine updates the way the options need, with the reason when not. No step can
+  /// be taken otherwise.
+  [[nodiscard]] Support supports_options() const;
 
-  /// One step on these samples at that learning rate; returns their mean cross-entropy before it.
+  /// One step on these samples (at most the batch) at that learning rate; returns their mean
+  /// cross-entropy before it. Usage error when training diverges.
   double step(const LabelledImages& data, std::span<const std::int64_t> samples, double rate);
   /// Logits on the machine, counted nowhere: verification. `call` tells its noise from training's.
   Matrix<float> logits(MatrixView<const float> images, std::uint64_t call);
@@ -78,6 +81,8 @@ class BackendTrainer {
   [[nodiscard]] std::string implementation() const;
   [[nodiscard]] bool updates_by_outer_products() const noexcept { return outer_; }
   [[nodiscard]] const TrainingCounts& counts() const noexcept { return counts_; }
+  /// The counts so far, which start again from nothing.
+  TrainingCounts take_counts() { return std::exchange(counts_, {}); }
   /// "layer 'fc1/forward': saturated: ...", the last of each kind.
   [[nodiscard]] std::vector<std::string> lints() const;
   [[nodiscard]] std::int64_t steps() const noexcept { return step_; }
@@ -102,6 +107,7 @@ class BackendTrainer {
   void bias_gradient(std::size_t layer, std::int64_t rows);
   void update(std::size_t layer, std::int64_t rows, double rate);
   void write_weights(std::size_t layer, double rate);
+  [[noreturn]] void fail_diverged(double rate) const;
   [[nodiscard]] MatrixView<float> rows_of(Matrix<float>& matrix, std::int64_t rows) const {
     return matrix.view().block(0, 0, rows, matrix.cols());
   }

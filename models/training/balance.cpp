@@ -10,7 +10,7 @@
 namespace jb::models {
 namespace {
 
-constexpr int kLargestExponent = 100;     // factors and their products stay finite floats
+constexpr int kLargestExponent = 100;  // factors and their products stay finite floats
 constexpr std::int64_t kRowsPerPiece = 64;
 constexpr double kBytes = 4;
 
@@ -99,10 +99,10 @@ void undo_balance(const BalancedProduct& product, MatrixView<float> g) {
 PeripheryWork balance_work(double samples, double p, double q) noexcept {
   const double operands = samples * (p + q);
   PeripheryWork work;
-  work.macs = operands;                     // norms of the samples
-  work.functions = 2 * samples;             // ratio and logarithm
-  work.comparisons = operands;              // largest of rows and columns
-  work.multiplies = operands + p * q;       // one combined factor in, one out
+  work.macs = operands;                // norms of the samples
+  work.functions = 2 * samples;        // ratio and logarithm
+  work.comparisons = operands;         // largest of rows and columns
+  work.multiplies = operands + p * q;  // one combined factor in, one out
   work.bytes = 2 * kBytes * (operands + p * q);
   return work;
 }

@@ -155,11 +155,11 @@ double softmax_gradient(MatrixView<float> logits, std::span<const std::uint8_t> 
 
 PeripheryWork softmax_gradient_work(double rows, double classes) noexcept {
   PeripheryWork work;
-  work.comparisons = rows * classes;          // the row's largest
-  work.adds = 2 * rows * classes + rows;      // less the largest; the sum; less one-hot
-  work.functions = rows * classes + rows;     // exponentials; the reciprocal
-  work.multiplies = rows * classes;           // by the reciprocal and 1 / batch
-  work.bytes = 2 * kBytes * rows * classes;   // logits in, gradients out
+  work.comparisons = rows * classes;         // the row's largest
+  work.adds = 2 * rows * classes + rows;     // less the largest; the sum; less one-hot
+  work.functions = rows * classes + rows;    // exponentials; the reciprocal
+  work.multiplies = rows * classes;          // by the reciprocal and 1 / batch
+  work.bytes = 2 * kBytes * rows * classes;  // logits in, gradients out
   return work;
 }
 

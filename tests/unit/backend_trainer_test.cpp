@@ -53,8 +53,8 @@ Mlp trained_on(Device& device, const std::string& name, const LabelledImages& da
     const std::vector<std::int64_t>& samples = order.shuffled(epoch);
     for (std::int64_t first = 0; first < count; first += options.batch) {
       const auto rows = static_cast<std::size_t>(std::min(options.batch, count - first));
-      const double rate = scheduled_rate(ScheduleKind::cosine, options.learning_rate,
-                                         trainer.steps(), steps);
+      const double rate =
+          scheduled_rate(ScheduleKind::cosine, options.learning_rate, trainer.steps(), steps);
       trainer.step(data, std::span(samples).subspan(static_cast<std::size_t>(first), rows), rate);
     }
   }
@@ -107,8 +107,9 @@ double loss_f64(const Mlp& network, const LabelledImages& data) {
 
 // Plain SGD with rate 1 moves a parameter by minus its gradient, which central differences of the
 // float64 loss give too: (L(w + h) - L(w - h)) / 2h with an error of h^2 times the third derivative
-// (of order 1 here: h^2 = 1e-8), plus 2^-52 / h = 2e-12; a parameter in float is moved by h to 2^-24,
-// relative 6e-8 / h = 6e-4 of the gradient. The float gradient is good to 1e-5 of the largest.
+// (of order 1 here: h^2 = 1e-8), plus 2^-52 / h = 2e-12; a parameter in float is moved by h to
+// 2^-24, relative 6e-8 / h = 6e-4 of the gradient. The float gradient is good to 1e-5 of the
+// largest.
 TEST(BackendTrainer, StepIsTheGradientByFiniteDifferences) {
   const LabelledImages data = learnable_images(30, 7, 4);
   const Mlp start = build_mlp("mlp-7-9-6-4", 3);
@@ -116,9 +117,8 @@ TEST(BackendTrainer, StepIsTheGradientByFiniteDifferences) {
   for (const char* id : {"reference", "onednn", "systolic", "crossbar", "photonic"}) {
     const Backend& backend = find_backend(id);
     if (!backend.available()) continue;
-    const auto device = open(id, backend.info().ideal_device.empty()
-                                     ? backend.info().default_device
-                                     : backend.info().ideal_device);
+    const auto device = open(id, backend.info().ideal_device.empty() ? backend.info().default_device
+                                                                     : backend.info().ideal_device);
     Mlp moved = start;
     BackendTrainer trainer(*device, moved, options_of(OptimizerKind::sgd, 30));
     const double loss = trainer.step(data, samples, 1.0);
@@ -134,8 +134,8 @@ TEST(BackendTrainer, StepIsTheGradientByFiniteDifferences) {
         const double above = loss_f64(shifted, data);
         w = middle - 1e-4F;
         const double gradient = (above - loss_f64(shifted, data)) / (up - static_cast<double>(w));
-        const double change = static_cast<double>(moved.weights[l].data()[i]) -
-                              static_cast<double>(middle);
+        const double change =
+            static_cast<double>(moved.weights[l].data()[i]) - static_cast<double>(middle);
         EXPECT_NEAR(-change, gradient, 2e-6 + 1e-4 * std::abs(gradient))
             << id << " layer " << l << " element " << i;
         largest = std::max(largest, std::abs(gradient));
@@ -167,9 +167,8 @@ TEST(BackendTrainer, IdealPhotonicMachineEqualsTheFloatTrainer) {
   for (const char* id : {"reference", "onednn", "systolic", "crossbar"}) {
     const Backend& backend = find_backend(id);
     if (!backend.available()) continue;
-    const auto device = open(id, backend.info().ideal_device.empty()
-                                     ? backend.info().default_device
-                                     : backend.info().ideal_device);
+    const auto device = open(id, backend.info().ideal_device.empty() ? backend.info().default_device
+                                                                     : backend.info().ideal_device);
     const Mlp there = trained_on(*device, "mlp-20-12-5", data, options);
     EXPECT_LT(largest_difference(host, there), 20 * 5e-3 * 1e-3) << id;
   }
@@ -184,9 +183,8 @@ TEST(BackendTrainer, NoiseBelongsToSeedStepAndOrientation) {
   options.epochs = 2;
   options.batch = 32;
   const int before = thread_count();
-  for (const auto& [id, preset] :
-       {std::pair<const char*, const char*>{"photonic", "photonic-2025"},
-        std::pair<const char*, const char*>{"crossbar", "pcm-hermes"}}) {
+  for (const auto& [id, preset] : {std::pair<const char*, const char*>{"photonic", "photonic-2025"},
+                                   std::pair<const char*, const char*>{"crossbar", "pcm-hermes"}}) {
     std::vector<Mlp> results;
     for (const int threads : {1, 2}) {
       set_thread_count(threads);
@@ -195,7 +193,8 @@ TEST(BackendTrainer, NoiseBelongsToSeedStepAndOrientation) {
     }
     EXPECT_EQ(largest_difference(results[0], results[1]), 0) << id;
     const auto other = open(id, preset, 2);
-    EXPECT_GT(largest_difference(results[0], trained_on(*other, "mlp-20-12-5", data, options)), 1e-5)
+    EXPECT_GT(largest_difference(results[0], trained_on(*other, "mlp-20-12-5", data, options)),
+              1e-5)
         << id;
   }
   set_thread_count(before);
@@ -251,7 +250,7 @@ TEST(BackendTrainer, CrossbarPaysProgrammingForGradientsAndUpdates) {
   for (const LedgerRow& row : ledger.rows()) {
     if (row.price->category == Category::programming) programmed.at(row.layer - 1) += row.count;
   }
-  const std::vector<double> expected = {0, 0, 4.0 * 50 * 12, 4.0 * 20 * 12,   // fc1
+  const std::vector<double> expected = {0, 0, 4.0 * 50 * 12, 4.0 * 20 * 12,  // fc1
                                         0, 0, 4.0 * 50 * 5,  4.0 * 12 * 5};  // fc2
   EXPECT_EQ(programmed, expected);
 }
@@ -300,7 +299,8 @@ TEST(Balance, IsUndoneExactlyAndSpreadsTheRange) {
     const double factor = static_cast<double>(product.col_factor[static_cast<std::size_t>(j)]);
     by_columns += factor * factor * squares(product.b.view().block(0, j, m, 1));
   }
-  const double before = std::sqrt(squares(std::as_const(x).view()) * squares(std::as_const(d).view()));
+  const double before =
+      std::sqrt(squares(std::as_const(x).view()) * squares(std::as_const(d).view()));
   const double after = std::sqrt(by_rows * by_columns);
   // Factors stand at whole powers of two, at most sqrt(2) from the best.
   EXPECT_LT(after, bound * std::sqrt(2.0));

@@ -1,0 +1,395 @@
+// Training of a network on one device: three products per layer and step, verified on the test set.
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "backends/energy/ledger.h"
+#include "harness/accuracy.h"
+#include "harness/point_context.h"
+#include "harness/workload_cache.h"
+#include "models/trainer.h"
+#include "models/training/backend_trainer.h"
+
+namespace jb::harness {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using models::BackendTrainer;
+using models::Orientation;
+using models::TrainingCounts;
+
+/// Noise of verification belongs to calls that no step reaches.
+constexpr std::uint64_t kVerificationCall = std::uint64_t{1} << 40U;
+/// Bytes per parameter at the peak: f32 value, gradient and two moments, f64 change, and the
+/// machine's f64 operand with the packed copies of both directions (f64) and conductances.
+constexpr double kBytesPerParameter = 96;
+
+/// Data, network and trainer of a point, checked against the device.
+struct Setting {
+  std::shared_ptr<const models::Dataset> data;
+  models::Mlp network;
+  std::unique_ptr<BackendTrainer> trainer;
+  std::int64_t steps_per_epoch = 0;
+};
+
+double parameters_of(const models::Mlp& network) {
+  double sum = 0;
+  for (const Matrix<float>& w : network.weights) sum += static_cast<double>(w.size());
+  return sum;
+}
+
+Support supports_layers(const PointContext& context, const Device& device,
+                        const models::Mlp& network) {
+  for (std::size_t l = 0; l < network.weights.size(); ++l) {
+    const std::int64_t k = network.widths[l];
+    const std::int64_t n = network.widths[l + 1];
+    const std::int64_t m = context.point.batch;
+    const GemmShape gradient = k < n ? GemmShape{n, k, m} : GemmShape{k, n, m};
+    for (const auto& [shape, mode] : {std::pair{GemmShape{m, n, k}, OperandMode::stationary},
+                                      std::pair{gradient, OperandMode::dynamic}}) {
+      const Support support = device.supports(shape, mode, context.precision);
+      if (!support) return Support::no(fmt::format("layer fc{}: {}", l + 1, support.reason));
+    }
+  }
+  return Support::yes();
+}
+
+/// Machines whose numbers have exponents of 8 bits or more take gradients as they are.
+bool needs_scaling(const PointContext& context) {
+  const std::string& kind = context.backend.info().kind;
+  if (kind == "analog" || kind == "photonic") return true;
+  switch (context.precision) {
+    case ElementType::f64:
+    case ElementType::f32:
+    case ElementType::tf32:
+    case ElementType::bf16:
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::shared_ptr<const models::Dataset> data_of(const PointContext& context) {
+  WorkloadCache own;
+  WorkloadCache& cache = context.options.workloads ? *context.options.workloads : own;
+  return cache.dataset(context.point.dataset, context.point.data_dir);
+}
+
+void check_fits(const PointSpec& point, const models::Mlp& network,
+                const models::LabelledImages& images) {
+  models::TrainOptions options;
+  options.epochs = point.training.epochs;
+  options.batch = point.batch;
+  options.learning_rate = point.training.learning_rate;
+  models::check_trainable(network, images, options);
+}
+
+/// Throws CannotRun for what the machine cannot do.
+void prepare(Setting& setting, const PointContext& context, Device& device) {
+  const PointSpec& point = context.point;
+  setting.data = data_of(context);
+  setting.network = models::build_mlp(point.network, point.seed);
+  check_fits(point, setting.network, setting.data->train);
+  if (const Support support = supports_layers(context, device, setting.network); !support) {
+    throw CannotRun{results::Status::unsupported, support.reason};
+  }
+  double widths = 0;
+  for (const std::int64_t width : setting.network.widths) widths += static_cast<double>(width);
+  const double bytes = kBytesPerParameter * parameters_of(setting.network) +
+                       8 * static_cast<double>(point.batch) * widths;
+  if (const Support memory = fits_in_memory(bytes); !memory) {
+    throw CannotRun{results::Status::unsupported, memory.reason};
+  }
+  models::BackendTrainOptions options;
+  options.batch = std::min(point.batch, setting.data->train.images.rows());
+  options.optimizer = point.training.optimizer;
+  options.momentum = point.training.momentum;
+  options.noise_aware = point.training.noise_aware;
+  options.scaled = needs_scaling(context);
+  setting.trainer = or_cannot_run(
+      [&] { return std::make_unique<BackendTrainer>(device, setting.network, options); });
+  if (const Support rule = setting.trainer->supports_options(); !rule) {
+    fail_usage("{}", rule.reason);
+  }
+  setting.steps_per_epoch = (setting.data->train.images.rows() + point.batch - 1) / point.batch;
+}
+
+struct EpochResult {
+  double loss = 0;
+  double accuracy = 0;
+  double energy_J = 0;  ///< set-up and all steps so far, at the highest boundary; 0 without prices
+};
+
+/// What a training came to.
+struct History {
+  std::vector<EpochResult> epochs;
+  std::vector<int> predicted;          ///< classes of the test images by the machine at the end
+  std::optional<std::size_t> reached;  ///< epoch (from 0) that reached the target
+  double host_time_s = 0;
+};
+
+class Run {
+ public:
+  Run(const PointContext& context, Setting& setting) : context_(context), setting_(setting) {}
+
+  /// False when it was told to stop.
+  bool train(History& history) {
+    const Clock::time_point start = Clock::now();
+    const TrainingSpec& training = context_.point.training;
+    models::SampleOrder order(setting_.data->train.images.rows(), context_.point.seed);
+    for (int epoch = 0; epoch < training.epochs; ++epoch) {
+      EpochResult result;
+      if (!run_epoch(order.shuffled(epoch), epoch, result)) return false;
+      verify(static_cast<std::uint64_t>(epoch), history, result);
+      history.epochs.push_back(result);
+      if (training.target_accuracy && !history.reached &&
+          result.accuracy >= *training.target_accuracy) {
+        history.reached = history.epochs.size() - 1;
+      }
+      TrainingProgress now = progress(epoch, result.loss);
+      now.accuracy = result.accuracy;
+      if (!tell(now)) return false;
+      if (history.reached) break;
+    }
+    history.host_time_s = std::chrono::duration<double>(Clock::now() - start).count();
+    return true;
+  }
+
+ private:
+  [[nodiscard]] TrainingProgress progress(int epoch, double loss) const {
+    const int epochs = context_.point.training.epochs;
+    return {epoch + 1, epochs, setting_.trainer->steps(), setting_.steps_per_epoch * epochs,
+            loss,      {}};
+  }
+  bool tell(const TrainingProgress& now) const {
+    return !context_.options.on_training || context_.options.on_training(now);
+  }
+
+  bool run_epoch(const std::vector<std::int64_t>& samples, int epoch, EpochResult& result) {
+    const TrainingSpec& training = context_.point.training;
+    const std::int64_t all_steps = setting_.steps_per_epoch * training.epochs;
+    const auto count = static_cast<std::int64_t>(samples.size());
+    const std::int64_t batch = context_.point.batch;
+    double loss = 0;
+    std::int64_t seen = 0;
+    for (std::int64_t first = 0; first < count; first += batch) {
+      const std::int64_t rows = std::min(batch, count - first);
+      const double rate = models::scheduled_rate(training.schedule, training.learning_rate,
+                                                 setting_.trainer->steps(), all_steps);
+      loss += static_cast<double>(rows) *
+              setting_.trainer->step(setting_.data->train,
+                                     std::span(samples).subspan(static_cast<std::size_t>(first),
+                                                                static_cast<std::size_t>(rows)),
+                                     rate);
+      seen += rows;
+      result.loss = loss / static_cast<double>(seen);
+      if (seen < count && !tell(progress(epoch, result.loss))) return false;
+    }
+    return true;
+  }
+
+  void verify(std::uint64_t epoch, History& history, EpochResult& result) {
+    const models::LabelledImages& test = setting_.data->test;
+    const Matrix<float> logits =
+        setting_.trainer->logits(test.images.view(), kVerificationCall + epoch);
+    history.predicted = models::argmax_rows(logits.view());
+    result.accuracy = models::accuracy(history.predicted, test.labels);
+    const BackendTrainer& trainer = *setting_.trainer;
+    if (!trainer.prices().has_energy) return;
+    const Boundary highest = trainer.prices().highest;
+    result.energy_J = price(trainer.counts().activity, trainer.prices()).cumulative_J(highest) +
+                      price(trainer.setup(), trainer.prices()).cumulative_J(highest);
+  }
+
+  const PointContext& context_;
+  Setting& setting_;
+};
+
+Pricing pricing_of(const PointContext& context, const Setting& setting, double epochs) {
+  Pricing pricing;
+  pricing.prices = &setting.trainer->prices();
+  pricing.layer_names = &setting.trainer->layer_names();
+  pricing.source = context.price_source();
+  pricing.digital_arithmetic = context.backend.info().kind == "cmos";
+  // Every epoch brings each image to the machine once; the rest may stay there.
+  pricing.compulsory_bytes =
+      epochs * static_cast<double>(setting.data->train.images.size()) * link_bytes(context);
+  pricing.temperature_C = context.point.temperature_C;
+  return pricing;
+}
+
+/// "input-gradient" -> "input_gradient": keys of JSON objects and names of quantities.
+std::string key_of(Orientation orientation) {
+  std::string key(name_of(orientation));
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
+/// Joules of all steps, in total and by orientation, at the highest boundary.
+void add_training_energy(Outcome& outcome, const TrainingCounts& counts, const Pricing& pricing) {
+  if (!pricing.prices->has_energy) return;
+  const Ledger ledger = price(counts.activity, *pricing.prices);
+  std::array<double, models::kOrientations> joules{};
+  for (const LedgerRow& row : ledger.rows()) {
+    if (row.price->boundary > pricing.prices->highest) continue;
+    joules[static_cast<std::size_t>(BackendTrainer::orientation_of(row.layer))] += row.energy_J;
+  }
+  double total = 0;
+  for (std::size_t o = 0; o < joules.size(); ++o) {
+    outcome.add(key_of(static_cast<Orientation>(o)) + "_energy_J", joules[o], Provenance::modelled,
+                pricing.source);
+    total += joules[o];
+  }
+  outcome.add("training_energy_J", total, Provenance::modelled, pricing.source);
+}
+
+/// Counts to joules: what a run and an estimate share.
+void account(Outcome& outcome, const PointContext& context, const Setting& setting,
+             const TrainingCounts& counts, const Calibrations& calibration, double epochs) {
+  for (std::size_t o = 0; o < models::kOrientations; ++o) {
+    outcome.work.macs += counts.macs[o];
+    if (counts.macs[o] > 0) {
+      outcome.measurement["macs_by_orientation"][key_of(static_cast<Orientation>(o))] =
+          counts.macs[o];
+    }
+  }
+  const Pricing pricing = pricing_of(context, setting, epochs);
+  outcome.work.compulsory_bytes = pricing.compulsory_bytes;
+  Counts all;
+  all.setup = setting.trainer->setup();
+  all.calibration = calibration;
+  all.execution = counts.activity;
+  add_energy(outcome, all, pricing);
+  add_training_energy(outcome, counts, pricing);
+  outcome.implementation = setting.trainer->implementation();
+  outcome.measurement["stationary_operand"] = setting.trainer->resident() ? "resident" : "reloaded";
+  outcome.measurement["update"] =
+      setting.trainer->updates_by_outer_products() ? "outer-product" : "write";
+  outcome.measurement["training_samples"] = setting.data->train.images.rows();
+  outcome.verification["dataset"] = setting.data->name;
+  outcome.verification["data_hash"] = setting.data->content_hash;
+}
+
+void add_time(Outcome& outcome, const PointContext& context, const Device& device,
+              const TrainingCounts& counts) {
+  if (!context.measured()) {
+    add_modelled_time(outcome, counts.activity.device_time_s, device.peak_mac_per_s(),
+                      context.time_source());
+    return;
+  }
+  const std::string source = "steady clock around products and updates, sum over all steps";
+  outcome.add("device_time_s", counts.machine_s, Provenance::measured, source);
+  if (counts.machine_s > 0) {
+    outcome.add("throughput_mac_per_s", outcome.work.macs / counts.machine_s, Provenance::measured,
+                source);
+  }
+}
+
+/// Noise of the machine in the forward products, which the network has learnt with.
+bool trains_with_noise(const PointContext& context) {
+  const BackendInfo& info = context.backend.info();
+  if (info.kind != "analog" && info.kind != "photonic") return false;
+  return context.spec.name() != info.ideal_device || !context.spec.overrides().empty();
+}
+
+void add_history(Outcome& outcome, const PointContext& context, const Setting& setting,
+                 const History& history) {
+  Json accuracies = Json::array();
+  Json losses = Json::array();
+  Json energies = Json::array();
+  for (const EpochResult& epoch : history.epochs) {
+    accuracies.push_back(epoch.accuracy);
+    losses.push_back(epoch.loss);
+    energies.push_back(epoch.energy_J);
+  }
+  outcome.verification["trained_with_noise"] = trains_with_noise(context);
+  outcome.verification["accuracy_by_epoch"] = accuracies;
+  outcome.verification["loss_by_epoch"] = losses;
+  const bool priced = setting.trainer->prices().has_energy;
+  if (priced) outcome.verification["energy_by_epoch_J"] = energies;
+  outcome.measurement["epochs"] = history.epochs.size();
+  outcome.measurement["steps"] = setting.trainer->steps();
+  const models::LabelledImages& test = setting.data->test;
+  const std::vector<int> in_float =
+      models::argmax_rows(models::forward(setting.network, test.images.view()).view());
+  outcome.verification["float_accuracy_top1_frac"] = models::accuracy(in_float, test.labels);
+  add_agreement(outcome, history.predicted, in_float,
+                fmt::format("{} test images of {}", in_float.size(), setting.data->name),
+                context.fidelity_provenance());
+  add_accuracy(outcome, {test.labels, history.predicted, in_float, setting.data->name},
+               context.fidelity_provenance());
+  const std::optional<double>& target = context.point.training.target_accuracy;
+  if (!target) return;
+  if (!history.reached) {
+    outcome.lints.push_back(
+        {"target-not-reached", fmt::format("target-not-reached: accuracy {} was not reached in {} "
+                                           "epochs",
+                                           *target, history.epochs.size())});
+    return;
+  }
+  outcome.verification["target_reached_in_epoch"] = *history.reached + 1;
+  if (priced) {
+    outcome.add("energy_to_target_J", history.epochs[*history.reached].energy_J,
+                Provenance::modelled, context.price_source());
+  }
+}
+
+}  // namespace
+
+void check_training_data(const PointSpec& point) {
+  const models::Dataset data = models::load_dataset(point.dataset, point.data_dir);
+  check_fits(point, models::build_mlp(point.network, point.seed), data.train);
+}
+
+Outcome run_training(const PointContext& context, Device& device) {
+  Setting setting;
+  prepare(setting, context, device);
+  const Calibrations calibration = bring_to_age(context, device);
+  History history;
+  if (!Run(context, setting).train(history)) {
+    return Outcome::stopped(results::Status::skipped, "the training was stopped before its end");
+  }
+  const TrainingCounts& counts = setting.trainer->counts();
+  Outcome outcome;
+  add_host_time(outcome, history.host_time_s);
+  account(outcome, context, setting, counts, calibration,
+          static_cast<double>(history.epochs.size()));
+  add_time(outcome, context, device, counts);
+  add_history(outcome, context, setting, history);
+  add_execution_lints(outcome, setting.trainer->lints());
+  add_device_lints(outcome, context.spec, setting.trainer->prices());
+  if (context.options.on_trained) context.options.on_trained(setting.network);
+  return outcome;
+}
+
+/// Steps of one size count alike, so one of each is taken and multiplied; what the values decide
+/// (light, cell currents) is that of the first samples and of untrained weights.
+Outcome estimate_training(const PointContext& context, Device& device) {
+  Setting setting;
+  prepare(setting, context, device);
+  const std::int64_t samples = setting.data->train.images.rows();
+  std::vector<std::int64_t> first(static_cast<std::size_t>(std::min(context.point.batch, samples)));
+  for (std::size_t i = 0; i < first.size(); ++i) first[i] = static_cast<std::int64_t>(i);
+  TrainingCounts total;
+  const auto add = [&](std::int64_t rows, std::int64_t times) {
+    if (rows == 0 || times == 0) return;
+    setting.trainer->step(setting.data->train,
+                          std::span(first).first(static_cast<std::size_t>(rows)), 1e-6);
+    const TrainingCounts one = setting.trainer->take_counts();
+    const double all = static_cast<double>(times) * context.point.training.epochs;
+    total.activity += one.activity.scaled(all);
+    for (std::size_t o = 0; o < total.macs.size(); ++o) total.macs[o] += one.macs[o] * all;
+  };
+  add(std::min(context.point.batch, samples), samples / context.point.batch);
+  add(samples % context.point.batch, 1);
+  Outcome outcome;
+  account(outcome, context, setting, total, {}, context.point.training.epochs);
+  add_time(outcome, context, device, total);
+  add_device_lints(outcome, context.spec, setting.trainer->prices());
+  return outcome;
+}
+
+}  // namespace jb::harness
