@@ -87,6 +87,31 @@ void CellArray::program_row(MatrixView<const double> weights, std::int64_t row, 
   }
 }
 
+void CellArray::shift(MatrixView<double> weights, std::int64_t row,
+                      std::span<const double> change) {
+  const WeightMapping& mapping = config_->mapping;
+  for (std::int64_t col = 0; col < weights.cols; ++col) {
+    const double dw = change[static_cast<std::size_t>(col)];
+    double& held = weights(row, col);
+    if (config_->cell.ideal) {
+      held = std::clamp(held + dw * full_scale_, -full_scale_, full_scale_);
+      continue;
+    }
+    const std::int64_t rising = dw >= 0 ? 2 * col : 2 * col + 1;
+    const std::int64_t falling = dw >= 0 ? 2 * col + 1 : 2 * col;
+    const double amount = std::abs(dw) * mapping.range;
+    const double low = static_cast<double>(programmed_(row, falling));
+    const double taken = std::min(amount, std::max(0.0, low - mapping.g_min));
+    programmed_(row, falling) = static_cast<float>(low - taken);
+    programmed_(row, rising) = static_cast<float>(
+        std::min(std::max(1.0, static_cast<double>(programmed_(row, rising))),
+                 static_cast<double>(programmed_(row, rising)) + amount - taken));
+    held = full_scale_ / mapping.range *
+           (static_cast<double>(programmed_(row, 2 * col)) -
+            static_cast<double>(programmed_(row, 2 * col + 1)));
+  }
+}
+
 void CellArray::conductances(MatrixView<const double> weights, std::int64_t row,
                              const CellClock& clock, std::span<double> out) const {
   if (config_->cell.ideal) {

@@ -32,6 +32,11 @@ class CellArray {
   /// number.
   void program(MatrixView<const double> weights, double full_scale, std::uint64_t event);
 
+  /// Moves the weights of a row by `change` (relative to full scale, size n) where they lie, as far
+  /// as the range of the cells goes, and leaves in `weights` (k x n, units of B) what they then
+  /// hold. A rise lowers g- first and lifts g+ by the rest.
+  void shift(MatrixView<double> weights, std::int64_t row, std::span<const double> change);
+
   /// Conductances of a row of cells: out[2 c] = g+, out[2 c + 1] = g- of column c (size 2 n).
   void conductances(MatrixView<const double> weights, std::int64_t row, const CellClock& clock,
                     std::span<double> out) const;
@@ -46,6 +51,8 @@ class CellArray {
 
   /// Array units (sums of g x) per unit of an effective weight.
   [[nodiscard]] double weight_unit() const noexcept;
+  /// |B| of the largest weight that the mapping holds.
+  [[nodiscard]] double full_scale() const noexcept { return full_scale_; }
   /// Units of B per array unit.
   [[nodiscard]] double array_scale() const noexcept;
   /// True when effective weights are whole numbers of steps.

@@ -63,6 +63,24 @@ void read_converters(const DeviceSpec& spec, Config& config) {
   }
 }
 
+PulseModel pulses_from(const DeviceSpec& spec) {
+  PulseModel model;
+  if (spec.text("update.rule") == "outer-product") model.rule = UpdateRule::outer_product;
+  model.step = spec.number("update.step");
+  model.step_c2c = spec.number("update.step_c2c");
+  model.step_d2d = spec.number("update.step_d2d");
+  model.asymmetry = spec.number("update.asymmetry");
+  model.length = spec.integer("update.pulses");
+  const bool discrete = spec.integer("cell.bits") > 0 || spec.integer("weight.bits") > 0;
+  if (model.rule == UpdateRule::outer_product && discrete) {
+    fail_usage(
+        "device '{}': update.rule = outer-product moves cells by update.step, but cell.bits or "
+        "weight.bits give them levels; set both to 0, or update.rule to reprogram",
+        spec.name());
+  }
+  return model;
+}
+
 }  // namespace
 
 Config config_from(const DeviceSpec& spec) {
@@ -74,10 +92,13 @@ Config config_from(const DeviceSpec& spec) {
   config.mapping = mapping_from(spec);
   config.cells_per_polarity = spec.integer("cell.per_polarity");
   config.cell = cell_model_from(spec);
+  config.update = pulses_from(spec);
+  config.headroom = spec.number("weight.headroom");
   read_converters(spec, config);
   config.default_calibration = spec.text("calibration.default");
   config.calibration_vectors = spec.integer("calibration.vectors");
   config.mvm_time_s = spec.number("time.mvm_s");
+  config.update_time_s = spec.number("time.update_s");
   config.program_row_time_s = spec.number("time.program_row_s");
   return config;
 }

@@ -8,6 +8,7 @@
 #include "backends/analog/converter.h"
 #include "backends/core/parameters.h"
 #include "backends/crossbar/cell_model.h"
+#include "backends/crossbar/pulses.h"
 #include "backends/crossbar/tiling.h"
 
 namespace jb::crossbar {
@@ -52,6 +53,8 @@ struct Config {
   WeightMapping mapping;
   std::int64_t cells_per_polarity = 1;  ///< physical cells that make one g
   CellModel cell;
+  PulseModel update;
+  double headroom = 1;  ///< full scale over the largest weight when it is programmed
 
   analog::Dac dac;
   InputRange input_range = InputRange::per_vector;
@@ -68,6 +71,7 @@ struct Config {
   std::int64_t calibration_vectors = 0;  ///< one-hot vectors per tile; 0: one per input
 
   double mvm_time_s = 0;
+  double update_time_s = 0;
   double program_row_time_s = 0;
 
   /// The converter behind an output of a tile with `inputs` inputs in use; none for 0 bits.

@@ -88,6 +88,17 @@ Catalogue catalogue_from(const DeviceSpec& spec) {
     out.program = table.add(price_from(spec, "energy.program_cell_J", "cells", "program",
                                        Category::programming, Boundary::B0));
   }
+  if (spec.number("energy.core_update_J") > 0) {
+    out.core_update = table.add(price_from(spec, "energy.core_update_J", "macro (undivided)",
+                                           "core_update", Category::programming, Boundary::B1));
+    table.highest = std::max(table.highest, Boundary::B1);
+  }
+  if (spec.number("energy.update_pulse_J") > 0) {
+    Price pulse = price_from(spec, "energy.update_pulse_J", "cells", "update_pulse",
+                             Category::programming, Boundary::B0);
+    pulse.data_dependent = true;
+    out.update_pulse = table.add(pulse);
+  }
   if (spec.number("power.static_W") > 0) {
     out.static_power = table.add(price_from(spec, "power.static_W", "machine", "static_second",
                                             Category::static_power, Boundary::B3));
@@ -156,14 +167,32 @@ Activity Counter::execute(std::int64_t m, std::int64_t k, std::int64_t n, bool t
   add(activity, ids, Action::buffer_read, rows * inputs * bits_or_host(config_->dac.bits));
   add(activity, ids, Action::buffer_write, rows * outputs * bits_or_host(config_->adc_bits));
   add(activity, ids, Action::partial_sum, rows * outputs * std::max(0.0, input_tiles - 1.0));
-  // A tile works on all its rows and columns, used or not.
+  activity.executed_macs = rows * cells_of_tiles(k, n);
+  add_time(activity, rows * rounds(layout.tiles()) * config_->mvm_time_s);
+  return activity;
+}
+
+/// A tile works on all its rows and columns, used or not.
+double Counter::cells_of_tiles(std::int64_t k, std::int64_t n) const noexcept {
   const auto width = [](std::int64_t capacity, const Partition& p) {
     return static_cast<double>(capacity == 0 ? p.size : capacity);
   };
-  const Layout stored = layout_of(*config_, k, n, false);
-  activity.executed_macs = rows * tiles * width(config_->tile_rows, stored.inputs) *
-                           width(config_->tile_cols, stored.outputs);
-  add_time(activity, rows * rounds(layout.tiles()) * config_->mvm_time_s);
+  const Layout layout = layout_of(*config_, k, n, false);
+  return static_cast<double>(layout.tiles()) * width(config_->tile_rows, layout.inputs) *
+         width(config_->tile_cols, layout.outputs);
+}
+
+Activity Counter::update_outer(std::int64_t samples, std::int64_t k, std::int64_t n,
+                               double coincidences) const {
+  Activity activity;
+  const auto times = static_cast<double>(samples);
+  const Layout layout = layout_of(*config_, k, n, false);
+  if (catalogue_->core_update) {
+    activity.add(*catalogue_->core_update, times * static_cast<double>(layout.tiles()));
+  }
+  if (catalogue_->update_pulse) activity.add(*catalogue_->update_pulse, coincidences);
+  activity.executed_macs = times * cells_of_tiles(k, n);
+  add_time(activity, times * config_->update_time_s);
   return activity;
 }
 

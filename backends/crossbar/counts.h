@@ -34,6 +34,8 @@ struct Catalogue {
   std::array<std::optional<ActionId>, kActions> product;
   std::array<std::optional<ActionId>, kActions> calibration;
   std::optional<ActionId> program;
+  std::optional<ActionId> core_update;   ///< an outer product on a tile
+  std::optional<ActionId> update_pulse;  ///< a coincidence at a weight
   std::optional<ActionId> static_power;
 };
 
@@ -67,11 +69,16 @@ class Counter {
   /// calibration needs one.
   [[nodiscard]] Activity setup(std::int64_t k, std::int64_t n, const OperandMoments& b) const;
 
+  /// Outer products of that many samples on a k x n operand, with the coincidences they came to.
+  [[nodiscard]] Activity update_outer(std::int64_t samples, std::int64_t k, std::int64_t n,
+                                      double coincidences) const;
+
   /// Static power over `seconds`, where the device file has any.
   void add_static(Activity& activity, double seconds) const;
 
  private:
   void add_time(Activity& activity, double seconds) const;
+  [[nodiscard]] double cells_of_tiles(std::int64_t k, std::int64_t n) const noexcept;
   [[nodiscard]] double rounds(std::int64_t tiles) const noexcept;
   [[nodiscard]] double input_square(const OperandMoments& a) const noexcept;
   [[nodiscard]] double conductance_sum(const OperandMoments& b) const noexcept;

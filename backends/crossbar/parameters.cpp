@@ -85,6 +85,31 @@ void add_converters(Schema& s) {
                            "one-hot vectors read per tile; 0: one per input", 0));
 }
 
+void add_updates(Schema& s) {
+  s.push_back(choice_spec("update.rule", {"reprogram", "outer-product"},
+                          "how a stored operand changes in training: targets written anew with "
+                          "verification, or pulses on rows and columns in place",
+                          "reprogram"));
+  s.push_back(number_spec("update.step", "1", 0, 1,
+                          "outer products: mean change of a weight by one coincidence of pulses, "
+                          "relative to full scale; 0: continuous",
+                          0.0));
+  s.push_back(number_spec("update.step_c2c", "1", 0, 10,
+                          "outer products: spread of a step from pulse to pulse, relative", 0.0));
+  s.push_back(number_spec("update.step_d2d", "1", 0, 10,
+                          "outer products: spread of the mean step from cell to cell, relative",
+                          0.0));
+  s.push_back(number_spec("update.asymmetry", "1", 0, 1,
+                          "outer products: spread over cells of (step up - step down) / mean",
+                          0.0));
+  s.push_back(integer_spec("update.pulses", "1", 1, 4096,
+                           "outer products: slots of a pulse train, for each sample", 31));
+  s.push_back(number_spec("weight.headroom", "1", 1, 1e3,
+                          "full scale of the mapping, relative to the largest weight when it is "
+                          "programmed: room for training in place",
+                          1.0));
+}
+
 void add_prices(Schema& s) {
   const auto energy = [&s](const char* key, const char* description) {
     s.push_back(number_spec(key, "J", 0, 1, description, 0.0));
@@ -101,9 +126,14 @@ void add_prices(Schema& s) {
   energy("energy.buffer_write_J", "writing one bit of output buffer");
   energy("energy.partial_sum_J", "adding the partial sums of two tiles, one output");
   energy("energy.program_cell_J", "programming one physical cell, verification included");
+  energy("energy.core_update_J",
+         "undivided energy of an outer product of two vectors on one tile, all cells at once");
+  energy("energy.update_pulse_J", "one coincidence of pulses at one weight");
   s.push_back(number_spec("power.static_W", "W", 0, 1e6,
                           "power of the machine that flows whether or not it computes", 0.0));
   s.push_back(number_spec("time.mvm_s", "s", 0, 1e3, "one product of a tile", 0.0));
+  s.push_back(number_spec("time.update_s", "s", 0, 1e3,
+                          "an outer product of two vectors on all tiles of an operand", 0.0));
   s.push_back(number_spec("time.program_row_s", "s", 0, 1e6,
                           "programming one row of a tile; all tiles and columns in parallel", 0.0));
 }
@@ -113,6 +143,7 @@ Schema make_schema() {
   add_array(s);
   add_cell(s);
   add_converters(s);
+  add_updates(s);
   add_prices(s);
   return s;
 }

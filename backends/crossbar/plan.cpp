@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "backends/core/threads.h"
@@ -81,7 +82,8 @@ double CrossbarPlan::cell_age() const noexcept {
 }
 
 void CrossbarPlan::program(std::uint64_t event) {
-  cells_.program(std::as_const(weights_).view(), moments_.max_abs, event);
+  const double full_scale = machine_->config.headroom * moments_.max_abs;
+  cells_.program(std::as_const(weights_).view(), full_scale, event);
   event_ = event;
   programmed_ = true;
   factor_ = 1;
@@ -276,6 +278,44 @@ Activity CrossbarPlan::update(const ConstMatrixRef& delta) {
   programmed_at_s_ = machine_->epoch.age_s;
   program(event_ + 1);
   return machine_->counter().setup(rows(), cols(), moments_);
+}
+
+bool CrossbarPlan::updates_by_outer_products() const {
+  return machine_->config.update.rule == UpdateRule::outer_product && resident_;
+}
+
+Activity CrossbarPlan::update_outer(const ConstMatrixRef& x, const ConstMatrixRef& d, double scale,
+                                    const Draw& draw, const MatrixRef& stored) {
+  if (!updates_by_outer_products()) fail_internal("this operand is not updated by outer products");
+  if (x.rows != d.rows || x.cols != rows() || d.cols != cols()) {
+    fail_usage(
+        "an update by outer products of {} x {} and {} x {} does not fit the operand {} x {}",
+        x.rows, x.cols, d.rows, d.cols, rows(), cols());
+  }
+  check_finite(x, "an update's rows");
+  check_finite(d, "an update's columns");
+  const double full_scale = cells_.full_scale();
+  const PulseUpdate pulses(machine_->config.update, machine_->instance, scope_, x, d,
+                           full_scale > 0 ? scale / full_scale : 0.0);
+  std::vector<double> coincidences(static_cast<std::size_t>(rows()), 0.0);
+  parallel_for(rows(), kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<double> change(static_cast<std::size_t>(cols()));
+    for (std::int64_t row = begin; row < end; ++row) {
+      coincidences[static_cast<std::size_t>(row)] = pulses.row(row, draw.call, change);
+      cells_.shift(weights_.view(), row, change);
+    }
+  });
+  moments_ = measure_operand(std::as_const(weights_).view());
+  drop_effective();
+  copy_into(std::as_const(weights_).view(), stored);
+  const Counter counter = machine_->counter();
+  const double all = std::accumulate(coincidences.begin(), coincidences.end(), 0.0);
+  Activity activity = counter.update_outer(x.rows, rows(), cols(), all);
+  if (machine_->config.default_calibration != "none") {
+    take_reference();  // of the weights as they now are
+    activity += counter.calibrate(rows(), cols(), moments_);
+  }
+  return activity;
 }
 
 }  // namespace jb::crossbar

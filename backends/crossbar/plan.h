@@ -53,6 +53,9 @@ class CrossbarPlan final : public Plan {
   Execution execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                     Direction direction) override;
   Activity update(const ConstMatrixRef& delta) override;
+  [[nodiscard]] bool updates_by_outer_products() const override;
+  Activity update_outer(const ConstMatrixRef& x, const ConstMatrixRef& d, double scale,
+                        const Draw& draw, const MatrixRef& stored) override;
 
   /// The device's clock moved.
   void age_changed();

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -52,20 +51,6 @@ NpyMatrix read_finite(const std::string& path) {
   return matrix;
 }
 
-// A place that cannot be written is refused before the product is computed.
-void check_output(const std::string& output) {
-  if (output.empty()) return;
-  const std::filesystem::path path(output);
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    fail_usage("-o: {} is a folder; name a file such as {}", output, (path / "C.npy").string());
-  }
-  if (!std::filesystem::is_directory(folder, error)) {
-    fail_usage("-o: the folder {} does not exist; make it first", folder.string());
-  }
-}
-
 // A copy in the type that the backend computes in. Inputs are finite: what is not finite here is
 // too large for float32.
 template <class T>
@@ -100,7 +85,7 @@ results::Record multiply_as(const PointSpec& point, const NpyMatrix& a, const Np
 int multiply(const MultiplyFlags& flags) {
   check_choice("--color", flags.color, {"auto", "always", "never"});
   PointSpec point = one_machine_point(flags.points);
-  check_output(flags.output);
+  check_output_file(flags.output, "C.npy");
   const NpyMatrix a = read_finite(flags.a);
   const NpyMatrix b = read_finite(flags.b);
   if (a.cols != b.rows) {

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "backends/core/error.h"
 #include "backends/core/text.h"
@@ -65,6 +67,19 @@ void print(std::string_view text) {
 
 void flush_output() {
   if (std::fflush(stdout) != 0) fail_output();
+}
+
+void check_output_file(const std::string& output, const std::string& example) {
+  if (output.empty()) return;
+  const std::filesystem::path path(output);
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    fail_usage("-o: {} is a folder; name a file such as {}", output, (path / example).string());
+  }
+  if (!std::filesystem::is_directory(folder, error)) {
+    fail_usage("-o: the folder {} does not exist; make it first", folder.string());
+  }
 }
 
 void say(std::string_view sentence) {

@@ -26,6 +26,10 @@ void print(std::string_view text);
 /// Pushes out what print() buffered; the same error.
 void flush_output();
 
+/// Refuses (usage) a file for -o that is a folder or lies in a folder that does not exist, before
+/// anything is computed; `example` is a name that would do. "" passes.
+void check_output_file(const std::string& output, const std::string& example);
+
 /// One line on stderr, with the program's name in front.
 void say(std::string_view sentence);
 

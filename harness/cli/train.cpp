@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 
 #include "backends/core/error.h"
@@ -133,22 +132,13 @@ PointSpec point_of(const TrainFlags& flags) {
   return point;
 }
 
-// A place that cannot be written is refused before anything is trained.
+// What cannot be written is refused before anything is trained.
 void check_output(const TrainFlags& flags) {
   if (flags.output.empty()) return;
   if (flags.estimate) fail_usage("-o: an estimate trains nothing that could be written");
+  check_output_file(flags.output, "model.onnx");
   if (const Support support = models::onnx_support(); !support) {
     fail_usage("-o: {}", support.reason);
-  }
-  const std::filesystem::path path(flags.output);
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    fail_usage("-o: {} is a folder; name a file such as {}", flags.output,
-               (path / "model.onnx").string());
-  }
-  if (!std::filesystem::is_directory(folder, error)) {
-    fail_usage("-o: the folder {} does not exist; make it first", folder.string());
   }
 }
 

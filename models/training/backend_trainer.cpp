@@ -20,14 +20,18 @@ std::uint32_t tag(std::size_t layer, Orientation orientation) {
          1;
 }
 
-void add_bias(MatrixView<float> c, const std::vector<float>& bias, bool relu) {
+/// False when a value is not finite.
+bool add_bias(MatrixView<float> c, const std::vector<float>& bias, bool relu) {
+  bool finite = true;
   for (std::int64_t i = 0; i < c.rows; ++i) {
     float* row = &c(i, 0);
     for (std::int64_t j = 0; j < c.cols; ++j) {
       const float value = row[j] + bias[static_cast<std::size_t>(j)];
+      finite = finite && std::isfinite(value);
       row[j] = relu ? std::max(value, 0.0F) : value;
     }
   }
+  return finite;
 }
 
 double product(std::int64_t a, std::int64_t b) {
@@ -83,8 +87,15 @@ BackendTrainer::BackendTrainer(Device& device, Mlp& network, const BackendTrainO
 }
 
 Support BackendTrainer::supports_options() const {
-  if (!outer_) return Support::yes();
   const std::string& device = device_.spec().name();
+  for (const Layer& layer : layers_) {
+    if (layer.plan->updates_by_outer_products() == outer_) continue;
+    return Support::no(fmt::format(
+        "device '{}' holds some layers of {} only and can update those alone by outer products: "
+        "give it more tiles, or choose reprogramming (--update reprogram)",
+        device, network_.name));
+  }
+  if (!outer_) return Support::yes();
   if (options_.noise_aware) {
     return Support::no(fmt::format(
         "device '{}' updates its cells by outer products and noise-aware training writes new "
@@ -153,14 +164,13 @@ double BackendTrainer::step(const LabelledImages& data, std::span<const std::int
   const auto rows = static_cast<std::int64_t>(samples.size());
   ++step_;
   gather(data, samples);
-  forward(rows);
+  if (!forward(rows)) fail_diverged(rate);
   const std::size_t last = layers_.size() - 1;
   const double loss =
       softmax_gradient(rows_of(deltas_[last + 1], rows),
                        std::span(labels_).first(static_cast<std::size_t>(rows)), rows);
   add(softmax_gradient_work(static_cast<double>(rows), static_cast<double>(network_.widths.back())),
       last, Orientation::forward);
-  if (!std::isfinite(loss)) fail_diverged(rate);
   for (std::size_t l = last; l > 0; --l) input_gradient(l, rows);
   for (std::size_t l = 0; l <= last; ++l) {
     if (!outer_) weight_gradient(l, rows);
@@ -170,7 +180,7 @@ double BackendTrainer::step(const LabelledImages& data, std::span<const std::int
   return loss / static_cast<double>(rows);
 }
 
-void BackendTrainer::forward(std::int64_t rows) {
+bool BackendTrainer::forward(std::int64_t rows) {
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const bool relu = l + 1 < layers_.size();
     // The logits are not needed themselves: their gradient takes their place.
@@ -180,7 +190,7 @@ void BackendTrainer::forward(std::int64_t rows) {
                                       Draw{static_cast<std::uint64_t>(step_), 0},
                                       Direction::forward);
     });
-    add_bias(output, network_.biases[l], relu);
+    if (!add_bias(output, network_.biases[l], relu)) return false;
     const double elements = product(rows, output.cols);
     PeripheryWork work = bias_work(elements);
     if (relu) work += relu_work(elements);
@@ -188,6 +198,7 @@ void BackendTrainer::forward(std::int64_t rows) {
     counts_.macs[static_cast<std::size_t>(Orientation::forward)] +=
         elements * static_cast<double>(network_.widths[l]);
   }
+  return true;
 }
 
 /// dX of layer l, through the ReLU below it.

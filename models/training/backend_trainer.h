@@ -101,7 +101,8 @@ class BackendTrainer {
   void add(const Execution& execution, std::size_t layer, Orientation orientation);
   void add(const PeripheryWork& work, std::size_t layer, Orientation orientation);
   void gather(const LabelledImages& data, std::span<const std::int64_t> samples);
-  void forward(std::int64_t rows);
+  /// False when a value is not finite: training has diverged.
+  [[nodiscard]] bool forward(std::int64_t rows);
   void input_gradient(std::size_t layer, std::int64_t rows);
   void weight_gradient(std::size_t layer, std::int64_t rows);
   void bias_gradient(std::size_t layer, std::int64_t rows);

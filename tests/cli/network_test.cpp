@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tests/support/idx_bytes.h"
 #include "tests/support/run_command.h"
 #include "tests/support/temp_folder.h"
 
@@ -12,43 +13,14 @@ namespace {
 
 using nlohmann::json;
 
-std::string big_endian(std::uint32_t value) {
-  std::string bytes;
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    bytes += static_cast<char>((value >> static_cast<unsigned>(shift)) & 0xFFU);
-  }
-  return bytes;
-}
-
-constexpr std::uint32_t kPixels = 28 * 28;
-
-// Ten easy classes: image i shows a bright bar of 70 pixels at a place of its label's own.
-std::string images(std::uint32_t count) {
-  std::string bytes = big_endian(0x803) + big_endian(count) + big_endian(28) + big_endian(28);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    std::string image(kPixels, '\0');
-    for (std::uint32_t p = 0; p < 70; ++p) {
-      image[70 * (i % 10) + p] = static_cast<char>(200 + (i * 7 + p) % 50);
-    }
-    bytes += image;
-  }
-  return bytes;
-}
-
-std::string labels(std::uint32_t count) {
-  std::string bytes = big_endian(0x801) + big_endian(count);
-  for (std::uint32_t i = 0; i < count; ++i) bytes += static_cast<char>(i % 10);
-  return bytes;
-}
-
 class Network : public ::testing::Test {
  protected:
   void SetUp() override {
     std::filesystem::create_directories(path("data"));
-    write_file(path("data/train-images-idx3-ubyte"), images(200));
-    write_file(path("data/train-labels-idx1-ubyte"), labels(200));
-    write_file(path("data/t10k-images-idx3-ubyte"), images(30));
-    write_file(path("data/t10k-labels-idx1-ubyte"), labels(30));
+    write_file(path("data/train-images-idx3-ubyte"), idx_images(200, 28, 70));
+    write_file(path("data/train-labels-idx1-ubyte"), idx_labels(200));
+    write_file(path("data/t10k-images-idx3-ubyte"), idx_images(30, 28, 70));
+    write_file(path("data/t10k-labels-idx1-ubyte"), idx_labels(30));
   }
   CommandResult run(std::vector<std::string> more) {
     std::vector<std::string> arguments = {
@@ -88,12 +60,12 @@ TEST_F(Network, RunsOnUsersDataAndNamesIt) {
 }
 
 TEST_F(Network, MalformedDataIsRefusedBeforeAnythingIsWritten) {
-  const std::string whole = images(200);
+  const std::string whole = idx_images(200, 28, 70);
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"train-images-idx3-ubyte", whole.substr(0, whole.size() - 1)},
       {"train-images-idx3-ubyte", whole.substr(0, 7)},
-      {"train-images-idx3-ubyte", labels(200)},
-      {"t10k-labels-idx1-ubyte", labels(29)},
+      {"train-images-idx3-ubyte", idx_labels(200)},
+      {"t10k-labels-idx1-ubyte", idx_labels(29)},
       {"t10k-labels-idx1-ubyte", ""},
   };
   for (const auto& [name, bytes] : cases) {
