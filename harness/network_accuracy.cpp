@@ -52,10 +52,10 @@ void add_network_quality(Outcome& outcome, const PointContext& context,
                                : fmt::format("{} rows of the output on drawn inputs", rows);
   add_agreement(outcome, predicted, workload.float_predicted, what, provenance);
   if (workload.data == nullptr) return;
-  add_accuracy(outcome,
-               {workload.data->test.labels, predicted, workload.float_predicted,
-                workload.data->name},
-               provenance);
+  add_accuracy(
+      outcome,
+      {workload.data->test.labels, predicted, workload.float_predicted, workload.data->name},
+      provenance);
 }
 
 }  // namespace jb::harness

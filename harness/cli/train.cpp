@@ -115,14 +115,10 @@ void apply_training(const TrainFlags& flags, PointSpec& point) {
 }
 
 PointSpec point_of(const TrainFlags& flags) {
-  PointSpec point = one_point(flags.points);
+  PointSpec point = one_machine_point(flags.points);
   if (point.network.empty()) {
     fail_usage("--network is missing: name one such as mlp-784-100-10");
   }
-  if (!flags.points.has("backend") && flags.points.has("device")) {
-    point.backend = backend_of_device(point.device);
-  }
-  check_device_belongs(point);
   point.op = Op::training;
   // A folder of IDX files is MNIST or made like it, unless it is told what it is.
   if (point.dataset.empty()) point.dataset = point.data_dir.empty() ? "synthetic-digits" : "mnist";

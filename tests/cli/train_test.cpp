@@ -49,24 +49,24 @@ double value_of(const json& record, const char* name) {
 
 TEST_F(Train, EveryBackendLearnsAndItsRecordKeepsTheRules) {
   // Products that are needed: forward and weight gradient of both layers, input gradient of the
-  // second; two epochs of 200 images.
-  const double macs = 2 * 200 * (2.0 * (64 * 16 + 16 * 10) + 16 * 10);
+  // second; four epochs of 200 images.
+  const double macs = 4 * 200 * (2.0 * (64 * 16 + 16 * 10) + 16 * 10);
   for (const char* device :
        {"reference", "onednn", "tpu-v1", "pcm-hermes", "rpu-2016", "photonic-2025"}) {
     const std::string name = device;
     const std::string flag = name == "reference" || name == "onednn" ? "--backend" : "--device";
     const CommandResult result =
-        train({flag, device, "--batch", "16", "--epochs", "2", "--learning-rate",
+        train({flag, device, "--batch", "16", "--epochs", "4", "--learning-rate",
                name == "rpu-2016" ? "0.5" : "0.01", "--json"});
     ASSERT_EQ(result.exit_code, 0) << device << result.err << result.out;
     const json record = json_lines(result.out).at(0);
     if (record.at("status") == "unavailable") continue;
     EXPECT_EQ(record.at("point").at("op"), "training");
     EXPECT_EQ(record.at("point").at("dataset"), "mnist");
-    EXPECT_EQ(record.at("point").at("epochs"), 2);
+    EXPECT_EQ(record.at("point").at("epochs"), 4);
     EXPECT_EQ(record.at("work").at("macs"), macs) << device;
-    EXPECT_EQ(record.at("verification").at("accuracy_by_epoch").size(), 2U);
-    EXPECT_GT(value_of(record, "accuracy_top1_frac"), 0.8) << device;
+    EXPECT_EQ(record.at("verification").at("accuracy_by_epoch").size(), 4U);
+    EXPECT_GT(value_of(record, "accuracy_top1_frac"), 0.7) << device;
     const CommandResult rules = validate(result.out);
     EXPECT_EQ(rules.exit_code, 0) << device << rules.out << rules.err;
     if (name == "reference") continue;

@@ -87,12 +87,14 @@ TEST(Training, PhotonicAtAThousandPhotonsStaysWithinAPointOfFloat) {
   const Result photonic =
       train_on({"photonic", "photonic-2025", {{"n_mac", "1000"}}}, data, name, OptimizerKind::adam,
                options.learning_rate, options.batch, options.epochs);
-  EXPECT_GT(in_float, 0.96);
+  EXPECT_GT(in_float, 0.95);
   EXPECT_GT(photonic.accuracy, in_float - 0.01);
   EXPECT_EQ(photonic.programming_J, 0);  // operands are sent anew
 }
 
-// Ten photons a MAC are noise of 35 % in each of three products: learning gets worse and goes on.
+// A weight gradient sums over the 64 samples of a batch alone. At 50 photons a MAC that is 0.8 x 50
+// x 64 = 2,560 electrons a readout against 402 of kTC noise (1 pF), which no scaling can mend: the
+// machine still learns, far less.
 TEST(Training, FewerPhotonsLearnLess) {
   const auto at = [](const char* photons) {
     return train_on({"photonic", "photonic-2025", {{"n_mac", photons}}}, digits(), "mlp-784-30-10",
@@ -100,10 +102,10 @@ TEST(Training, FewerPhotonsLearnLess) {
         .accuracy;
   };
   const double many = at("1000");
-  const double few = at("3");
+  const double few = at("50");
   EXPECT_GT(many, 0.85);
-  EXPECT_LT(few, many - 0.05);
-  EXPECT_GT(few, 0.3);  // chance is 0.1
+  EXPECT_LT(few, many - 0.3);
+  EXPECT_GT(few, 0.15);  // chance is 0.1
 }
 
 // Phase-change cells are written anew at every step: four devices a weight at 2 nJ, and again for
