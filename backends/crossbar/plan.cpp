@@ -292,8 +292,8 @@ Activity CrossbarPlan::update_outer(const ConstMatrixRef& x, const ConstMatrixRe
         "an update by outer products of {} x {} and {} x {} does not fit the operand {} x {}",
         x.rows, x.cols, d.rows, d.cols, rows(), cols());
   }
-  check_finite(x, "an update's rows");
-  check_finite(d, "an update's columns");
+  (void)checked_moments(x, "the update by outer products");
+  (void)checked_moments(d, "the update by outer products");
   const double full_scale = cells_.full_scale();
   const PulseUpdate pulses(machine_->config.update, machine_->instance, scope_, x, d,
                            full_scale > 0 ? scale / full_scale : 0.0);
