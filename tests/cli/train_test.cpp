@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "models/onnx/onnx.h"
 #include "tests/support/idx_bytes.h"
 #include "tests/support/run_command.h"
 #include "tests/support/temp_folder.h"
@@ -159,6 +160,18 @@ TEST_F(Train, NoiseAwareTrainingLeavesGradientsToTheDigitalSide) {
     if (gradient && row.at("action") == "mac_f32") digital_macs += row.at("count").get<double>();
   }
   EXPECT_EQ(digital_macs, 200.0 * (64 * 16 + 2 * 16 * 10));
+}
+
+TEST_F(Train, WritesTheTrainedNetwork) {
+  const Support support = models::onnx_support();
+  const CommandResult result = train({"--backend", "onednn", "--epochs", "1", "-o", "net.onnx"});
+  if (!support) {
+    EXPECT_EQ(result.exit_code, 2);
+    return;
+  }
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const models::Graph graph = models::load_onnx(path("net.onnx"));
+  EXPECT_EQ(graph.bind(3).macs(), 3.0 * (64 * 16 + 16 * 10));
 }
 
 TEST_F(Train, RefusesWhatMakesNoSenseInOneSentence) {
