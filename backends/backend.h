@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,7 +55,14 @@ struct Epoch {
 struct PlanOptions {
   /// Separates the random numbers of layers: tag_of(layer name), or any number.
   std::uint64_t scope = 0;
+  /// Full scale of A, measured on calibration data (post-training quantisation). A machine that
+  /// quantises its inputs then uses it instead of ranges of its own, and clips what lies beyond;
+  /// others take no notice.
+  std::optional<double> input_range = {};
 };
+
+/// PlanOptions::input_range of linear nodes, by the node's name.
+using InputRanges = std::map<std::string, double, std::less<>>;
 
 enum class Direction : std::uint8_t {
   forward,     ///< C = A B
@@ -140,6 +148,13 @@ struct CompileOptions {
   /// Plans are made when their layer runs and dropped after it, so that memory holds one layer at a
   /// time; for networks larger than the host's memory.
   bool streamed = false;
+  std::shared_ptr<const InputRanges> input_ranges = nullptr;  ///< null: none were measured
+
+  [[nodiscard]] std::optional<double> input_range(std::string_view node) const {
+    if (input_ranges == nullptr) return std::nullopt;
+    const auto found = input_ranges->find(node);
+    return found == input_ranges->end() ? std::nullopt : std::optional<double>(found->second);
+  }
 };
 
 /// A network compiled for a device.

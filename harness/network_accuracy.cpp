@@ -23,15 +23,15 @@ Fidelity fidelity_of(const NetworkWorkload& workload, const Outputs& outputs) {
   Fidelity fidelity;
   for (std::size_t o = 0; o < outputs.size(); ++o) {
     const auto size = static_cast<std::int64_t>(outputs[o].size());
-    if (size != static_cast<std::int64_t>(workload.reference.at(o).size())) {
+    if (size != static_cast<std::int64_t>(workload.reference->at(o).size())) {
       fail_internal("output {} has {} elements, its reference {}", o, size,
-                    workload.reference[o].size());
+                    workload.reference->at(o).size());
     }
     const std::int64_t rows =
         workload.samples > 0 && size % workload.samples == 0 ? workload.samples : 1;
     const std::int64_t cols = size / rows;
     const MatrixView<const double> got{outputs[o].data(), rows, cols, cols, 1};
-    verify_elements(fidelity, {workload.reference[o].data(), rows, cols, cols, 1}, got);
+    verify_elements(fidelity, {workload.reference->at(o).data(), rows, cols, cols, 1}, got);
   }
   return fidelity;
 }

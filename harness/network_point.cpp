@@ -9,6 +9,8 @@
 #include "harness/layer_table.h"
 #include "harness/network_accuracy.h"
 #include "harness/point_context.h"
+#include "harness/quantisation_ranges.h"
+#include "models/fusion.h"
 
 namespace jb::harness {
 namespace {
@@ -17,6 +19,26 @@ using Clock = std::chrono::steady_clock;
 
 /// One execution this long is a repetition by itself: six would take minutes.
 constexpr double kLongRun_s = 20;
+
+/// The network as the device wants it: what follows linear operators taken into them where it asks
+/// for that. Perceptrons have nothing but ReLU to take, which stays a unit of its own there.
+std::shared_ptr<const NetworkWorkload> fused_for(const Device& device,
+                                                 std::shared_ptr<const NetworkWorkload> workload) {
+  if (is_perceptron(*workload->source)) return workload;
+  models::Graph graph = workload->graph;
+  if (models::fuse(graph, device) == 0) return workload;
+  return workload->with_graph(std::move(graph));
+}
+
+/// Small enough to program for an estimate, whose set-up then counts the very weights.
+bool is_small(const GraphView& graph) {
+  constexpr double kMostWeights = 4194304;  // 2^22
+  double weights = 0;
+  for (const ValueView& value : graph.values) {
+    if (value.is_constant) weights += static_cast<double>(elements_of(value.dims));
+  }
+  return weights <= kMostWeights;
+}
 
 /// All samples, run after run; the noise of a sample does not depend on how they are cut. Outputs
 /// are gathered unless `all` is null.
@@ -120,13 +142,19 @@ Outcome run_network(const PointContext& context, Device& device) {
       return Outcome::stopped(results::Status::unavailable, clock.reason);
     }
   }
-  const auto unsolved = cache->unsolved(context.point);
+  const auto unsolved = fused_for(device, cache->unsolved(context.point));
   const GraphView graph = unsolved->graph.bind(unsolved->per_run);
-  const CompileOptions options = compile_options(context, graph);
+  CompileOptions options = compile_options(context, graph);
   if (const Support support = device.supports_network(graph, options); !support) {
     return Outcome::stopped(results::Status::unsupported, support.reason);
   }
-  const auto workload = cache->network(context.point, context.options.cache_dir);
+  const auto workload =
+      fused_for(device, cache->network(context.point, context.options.cache_dir));
+  std::optional<CalibrationRanges> ranges;
+  if (!context.point.ptq.empty()) {
+    ranges = calibrate_ranges(*workload, context.point);
+    options.input_ranges = ranges->inputs;
+  }
   const auto executable = make_executable(device, workload->graph.bind(workload->per_run), options);
   Counts counts;
   counts.calibration = bring_to_age(context, device);
@@ -142,6 +170,7 @@ Outcome run_network(const PointContext& context, Device& device) {
   describe_network(outcome, context, *workload, *executable);
   outcome.measurement["stationary_operand"] = executable->resident() ? "resident" : "reloaded";
   if (options.streamed) outcome.measurement["streamed"] = true;
+  if (ranges) outcome.verification["ptq"] = ranges->description;
   add_host_time(outcome, host_time_s);
   if (workload->data != nullptr) {
     outcome.verification["trained_with_noise"] = false;
@@ -160,9 +189,10 @@ Outcome run_network(const PointContext& context, Device& device) {
 }
 
 Outcome estimate_network(const PointContext& context, Device& device) {
-  const auto workload = workloads_of(context)->unsolved(context.point);
+  const auto workload = fused_for(device, workloads_of(context)->unsolved(context.point));
   const GraphView graph = workload->graph.bind(workload->per_run);
-  const CompileOptions options = compile_options(context, graph);
+  CompileOptions options = compile_options(context, graph);
+  options.streamed = options.streamed || workload->trained == nullptr && !is_small(graph);
   if (const Support support = device.supports_network(graph, options); !support) {
     return Outcome::stopped(results::Status::unsupported, support.reason);
   }

@@ -11,6 +11,7 @@
 
 #include "backends/core/linear_lowering.h"
 #include "backends/core/text.h"
+#include "models/folding.h"
 #include "models/onnx/onnx.h"
 
 namespace jb::harness {
@@ -136,6 +137,7 @@ std::shared_ptr<const NetworkSource> open_onnx(const fs::path& path) {
   NetworkSource source(models::load_onnx(path));
   source.name = source.graph.name().empty() ? "onnx" : source.graph.name();
   source.onnx_hash = content_hash(path, source.graph);
+  models::fold_constants(source.graph);
   for (const int input : source.graph.inputs()) {
     source.inputs.push_back(guessed_input(source.graph, input));
   }
@@ -151,6 +153,10 @@ std::shared_ptr<const NetworkSource> open_onnx(const fs::path& path) {
 std::int64_t NetworkSource::sample_elements() const {
   if (inputs.size() != 1 || inputs[0].type != DataType::f32 || inputs[0].dims.empty()) return 0;
   return elements_of(Dims(inputs[0].dims.begin() + 1, inputs[0].dims.end()));
+}
+
+bool is_perceptron(const NetworkSource& source) {
+  return source.onnx_hash.empty() && source.name.rfind("mlp-", 0) == 0;
 }
 
 std::shared_ptr<const NetworkSource> open_network(const PointSpec& point) {

@@ -30,6 +30,9 @@ struct NetworkSource {
   [[nodiscard]] std::int64_t sample_elements() const;
 };
 
+/// Whether it is one of the "mlp-..." networks, which are trained on their data set.
+bool is_perceptron(const NetworkSource& source);
+
 /// Opens the network of a point. Weights of built-in ones are those of seed 1, whatever the point's
 /// seed is: that one draws inputs and devices. Usage error for an unknown name or a file that is no
 /// model that can be run.

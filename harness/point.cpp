@@ -21,6 +21,7 @@ constexpr double kAbsoluteZero_C = -273.15;  // SI definition of the Celsius sca
 constexpr double kMaxTemperature_C = 300;    // no preset's physics reaches that far
 constexpr std::int64_t kMaxInstances = 100000;
 constexpr int kMaxThreads = 1024;
+constexpr std::int64_t kMaxCalibrationSamples = std::int64_t{1} << 24;
 constexpr std::int64_t kMaxBatch = std::int64_t{1} << 24;
 constexpr int kMaxEpochs = 100000;
 // Estimates never allocate: sizes stay below 2^53 so that a count of any one of them is exact.
@@ -49,6 +50,15 @@ void check_training(const TrainingSpec& training) {
       !(*training.target_accuracy > 0 && *training.target_accuracy <= 1)) {
     fail_usage("--target-accuracy must be a share above 0 and at most 1, such as 0.975, but is {}",
                *training.target_accuracy);
+  }
+}
+
+void check_ptq(const PointSpec& point) {
+  if (point.ptq.empty()) return;
+  (void)ptq_share_from(point.ptq);
+  if (point.calibration_samples < 1 || point.calibration_samples > kMaxCalibrationSamples) {
+    fail_usage("--calibration-samples must lie between 1 and {}, but is {}",
+               kMaxCalibrationSamples, point.calibration_samples);
   }
 }
 
@@ -86,6 +96,7 @@ void check_workload(const PointSpec& point) {
       if (point.network.empty() && point.onnx.empty()) {
         fail_usage("a network point needs the name of a network or an ONNX file");
       }
+      check_ptq(point);
       if (point.batch < 1 || point.batch > kMaxBatch) {
         fail_usage("--batch must lie between 1 and {}, but is {}", kMaxBatch, point.batch);
       }
@@ -174,6 +185,10 @@ void append_workload(const PointSpec& point, std::vector<std::string>& words) {
     if (!point.dataset.empty()) words.insert(words.end(), {"--dataset", point.dataset});
     words.insert(words.end(), {"--batch", std::to_string(point.batch)});
     if (!point.data_dir.empty()) words.insert(words.end(), {"--data", point.data_dir});
+    if (!point.ptq.empty()) {
+      words.insert(words.end(), {"--ptq", point.ptq, "--calibration-samples",
+                                 std::to_string(point.calibration_samples)});
+    }
   }
   if (point.op == Op::training) append_training(point.training, words);
   const bool network = point.op == Op::network || point.op == Op::training;
@@ -242,6 +257,10 @@ void add_workload(const PointSpec& point, Json& json) {
         json["dataset"] = point.dataset;
       }
       json["batch"] = point.batch;
+      if (!point.ptq.empty()) {
+        json["ptq"] = point.ptq;
+        json["calibration_samples"] = point.calibration_samples;
+      }
       return;
   }
 }
@@ -378,6 +397,19 @@ std::string repro_line(const PointSpec& point) {
 
 std::string_view name_of(DynamicPolicy policy) noexcept {
   return policy == DynamicPolicy::backend ? "backend" : "digital";
+}
+
+double ptq_share_from(const std::string& text) {
+  if (text == "max") return 1;
+  const std::string prefix = "percentile:";
+  double percent = 0;
+  if (text.rfind(prefix, 0) != 0 || !parse_number(text.substr(prefix.size()), percent)) {
+    fail_usage("--ptq: '{}' is not max, percentile:P or none", text);
+  }
+  if (!(percent > 50) || percent > 100) {
+    fail_usage("--ptq {}: the percentile must lie above 50 and at most at 100", text);
+  }
+  return percent / 100;
 }
 
 DynamicPolicy dynamic_policy_from(const std::string& text) {

@@ -54,6 +54,8 @@ struct PointSpec {
   std::string data_dir;                  ///< folder of IDX files; not part of the point's identity
   std::int64_t batch = 64;               ///< op network: samples of a run; training: of a step
   TrainingSpec training;                 ///< op training
+  std::string ptq;                       ///< op network: "max" or "percentile:P"; "" = none
+  std::int64_t calibration_samples = 512;  ///< of --ptq
   std::string map;                       ///< op network: 'conv*=crossbar,*=onednn'; "" = backend
   std::optional<ElementType> precision;  ///< default: the backend's first
   /// gemm: B changes with each product. network: who multiplies two computed operands.
@@ -85,6 +87,10 @@ std::string repro_line(const PointSpec& point);
 
 /// What a network point without a data set takes at once, unless told.
 inline constexpr std::int64_t kDrawnBatch = 1;
+
+/// Share of the magnitudes that a calibrated range holds: 1 for "max", P / 100 for "percentile:P";
+/// usage error otherwise.
+double ptq_share_from(const std::string& text);
 
 /// "backend", "digital".
 std::string_view name_of(DynamicPolicy policy) noexcept;

@@ -1,6 +1,8 @@
 #include "harness/reference_run.h"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "backends/core/linear_lowering.h"
 #include "harness/environment.h"
@@ -19,40 +21,27 @@ constexpr double kMemoryShare = 0.6;
 
 void solve_in_float64(NetworkWorkload& workload) {
   workload.reference_engine = "float64 on the host";
+  Outputs all;
   for (std::int64_t run = 0; run < workload.runs(); ++run) {
     const std::int64_t given = workload.samples_of(run);
-    append_outputs(workload.reference,
+    append_outputs(all,
                    run_in_float64(workload.graph.bind(given), workload.inputs_of(run)),
                    workload.valid_of(run), given);
   }
+  workload.reference = std::make_shared<const Outputs>(std::move(all));
 }
 
-/// On the float machine that is here: `reference` (float64 products) up to kMostFloat64Macs, else
-/// oneDNN when it is built in.
 void solve_on_machine(NetworkWorkload& workload, double macs) {
-  std::string id = "reference";
-  for (const Backend* backend : backends()) {
-    if (backend->info().id == "onednn" && backend->available() && macs > kMostFloat64Macs) {
-      id = "onednn";
-    }
-  }
-  const Backend& backend = find_backend(id);
-  DeviceInstance instance;
-  instance.precision = id == "reference" ? backend.info().precisions.front() : ElementType::f32;
-  const auto device = backend.open(load_device(backend, backend.info().default_device), instance);
-  const GraphView graph = workload.graph.bind(workload.per_run);
-  CompileOptions options;
-  options.precision = *instance.precision;
-  options.streamed = must_stream(graph, false);
-  const auto executable = device->compile(graph, options);
-  workload.reference_engine = id == "reference"
-                                  ? "float64 products on reference, float32 between layers"
-                                  : "float32 on onednn";
+  const FloatMachine machine = float_machine(workload.graph.bind(workload.per_run), macs);
+  workload.reference_engine = machine.description;
+  Outputs all;
   for (std::int64_t run = 0; run < workload.runs(); ++run) {
     std::vector<Tensor> outputs;
-    executable->run(workload.inputs_of(run), outputs, Draw{0, run * workload.per_run}, nullptr);
-    append_outputs(workload.reference, outputs, workload.valid_of(run), workload.samples_of(run));
+    machine.executable->run(workload.inputs_of(run), outputs, Draw{0, run * workload.per_run},
+                            nullptr);
+    append_outputs(all, outputs, workload.valid_of(run), workload.samples_of(run));
   }
+  workload.reference = std::make_shared<const Outputs>(std::move(all));
 }
 
 /// Only products that the host's routine does quickly in float64.
@@ -63,6 +52,28 @@ bool is_all_matrices(const GraphView& graph) {
 }
 
 }  // namespace
+
+FloatMachine float_machine(const GraphView& graph, double macs) {
+  std::string id = "reference";
+  for (const Backend* backend : backends()) {
+    if (backend->info().id == "onednn" && backend->available() && macs > kMostFloat64Macs) {
+      id = "onednn";
+    }
+  }
+  const Backend& backend = find_backend(id);
+  DeviceInstance instance;
+  instance.precision = id == "reference" ? backend.info().precisions.front() : ElementType::f32;
+  FloatMachine machine;
+  machine.device = backend.open(load_device(backend, backend.info().default_device), instance);
+  CompileOptions options;
+  options.precision = *instance.precision;
+  options.streamed = must_stream(graph, false);
+  machine.executable = machine.device->compile(graph, options);
+  machine.description = id == "reference"
+                            ? "float64 products on reference, float32 between layers"
+                            : "float32 on onednn";
+  return machine;
+}
 
 void solve(NetworkWorkload& workload) {
   const double macs = workload.macs();

@@ -1,6 +1,8 @@
 #pragma once
 // The float result of a network: in float64 where that takes seconds, else by a float32 machine.
 
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "harness/workload_cache.h"
@@ -9,6 +11,15 @@ namespace jb::harness {
 
 /// Fills `reference` and `reference_engine` of a workload.
 void solve(NetworkWorkload& workload);
+
+/// A network on the float machine that is here: `reference` (float64 products) for work up to
+/// kMostFloat64Macs, else oneDNN when it is built in.
+struct FloatMachine {
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Executable> executable;
+  std::string description;
+};
+FloatMachine float_machine(const GraphView& graph, double macs);
 
 /// Index of the largest element (the first of equals) of each row of `length` elements.
 std::vector<int> argmax_of(const std::vector<double>& values, std::int64_t length);

@@ -79,7 +79,7 @@ class Reader {
 
 const std::vector<std::string>& setting_keys() {
   static const std::vector<std::string> keys = {
-      "set",     "precision",           "dynamic",     "map",           "dist",      "seed",
+      "set",     "precision",           "dynamic",     "map", "ptq", "calibration_samples", "dist",      "seed",
       "age_s",   "since_calibration_s", "calibration", "temperature_C", "instances", "threads",
       "estimate"};
   return keys;
@@ -128,6 +128,10 @@ void read_settings(const Reader& reader, PointSpec& point) {
     if (!point.precision) fail_usage("{}: unknown precision '{}'", reader.where(), name);
   }
   if (reader.has("dynamic")) read_dynamic(reader, point);
+  if (reader.has("ptq")) point.ptq = reader.text("ptq");
+  if (reader.has("calibration_samples")) {
+    point.calibration_samples = reader.integer("calibration_samples");
+  }
   if (reader.has("map")) point.map = reader.text("map");
   if (reader.has("dist")) point.dist = distribution_from(reader.text("dist"));
   if (reader.has("seed")) {

@@ -12,10 +12,6 @@
 namespace jb::harness {
 namespace {
 
-bool is_perceptron(const NetworkSource& source) {
-  return source.onnx_hash.empty() && source.name.rfind("mlp-", 0) == 0;
-}
-
 /// Border of zeros around an image of `size` pixels in a field of `field`; -1 when it does not lie
 /// in the middle.
 std::int64_t border(std::int64_t size, std::int64_t field) {
@@ -29,9 +25,9 @@ bool fits_with_border(const models::LabelledImages& images, const models::InputS
 }
 
 void take_predictions(NetworkWorkload& workload, const Dims& output) {
-  if (workload.reference.empty() || output.empty() || output.back() < 2) return;
+  if (workload.reference->empty() || output.empty() || output.back() < 2) return;
   workload.classes = output.back();
-  const std::vector<double>& all = workload.reference.front();
+  const std::vector<double>& all = workload.reference->front();
   const auto rows = static_cast<std::int64_t>(all.size()) / workload.classes;
   workload.float_predicted = argmax_of(all, workload.classes);
   if (workload.data == nullptr) return;
@@ -113,6 +109,12 @@ std::vector<Tensor> NetworkWorkload::inputs_of(std::int64_t run) const {
   Tensor input = images_as_input(std::as_const(padded).view(), data->test, source->inputs.front());
   (void)input.mutable_raw();  // the elements become its own
   return {std::move(input)};
+}
+
+std::shared_ptr<const NetworkWorkload> NetworkWorkload::with_graph(models::Graph other) const {
+  auto workload = std::make_shared<NetworkWorkload>(*this);
+  workload->graph = std::move(other);
+  return workload;
 }
 
 double NetworkWorkload::macs() const {

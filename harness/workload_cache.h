@@ -38,7 +38,7 @@ struct NetworkWorkload {
   std::int64_t per_run =
       0;  ///< samples of a run; the last may hold fewer unless the model fixes it
 
-  Outputs reference;             ///< the float result
+  std::shared_ptr<const Outputs> reference;  ///< the float result
   std::string reference_engine;  ///< "float64 on the host"
   std::int64_t classes = 0;      ///< length of the rows that predictions are taken from; 0: none
   std::vector<int> float_predicted;  ///< index of the largest element of each row of output 0
@@ -51,6 +51,8 @@ struct NetworkWorkload {
   [[nodiscard]] std::int64_t valid_of(std::int64_t run) const;
   /// Inputs of a run. Images of a data set are shaped as the network takes them.
   [[nodiscard]] std::vector<Tensor> inputs_of(std::int64_t run) const;
+  /// The same workload over another form of its graph.
+  [[nodiscard]] std::shared_ptr<const NetworkWorkload> with_graph(models::Graph other) const;
   /// Logical MACs of all runs.
   [[nodiscard]] double macs() const;
 };

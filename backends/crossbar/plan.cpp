@@ -59,6 +59,11 @@ CrossbarPlan::CrossbarPlan(std::shared_ptr<Machine> machine, const GemmShape& sh
   if (shape.k > 0 && shape.n > 0) check_computable(GemmShape{1, shape.n, shape.k}, "crossbar");
   weights_ = copy_as<double>(b);
   moments_ = checked_moments(std::as_const(weights_).view(), "B");
+  if (options.input_range && *options.input_range > 0 && machine_->config.dac.bits > 0) {
+    ranged_ = machine_->config;
+    ranged_->input_range = InputRange::fixed;
+    ranged_->input_max = *options.input_range;
+  }
   const std::int64_t tiles = layout_of(machine_->config, rows(), cols(), false).tiles();
   resident_ = mode == OperandMode::stationary && machine_->fits(tiles);
   tiles_ = resident_ ? tiles : 0;
@@ -138,7 +143,7 @@ std::vector<RandomStream> CrossbarPlan::white_streams(std::string_view what,
 }
 
 Pass CrossbarPlan::pass(bool transposed, const Draw& draw) const {
-  const Config& config = machine_->config;
+  const Config& config = config_for(transposed);
   const Layout layout = layout_of(config, rows(), cols(), transposed);
   Pass out;
   out.config = &config;
@@ -254,7 +259,8 @@ Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
   }
   Execution result;
   result.statistics = {moments, moments_};
-  result.activity = machine_->counter().execute(shape.m, rows(), cols(), transposed, !resident_,
+  const Counter counter{config_for(transposed), machine_->catalogue};
+  result.activity = counter.execute(shape.m, rows(), cols(), transposed, !resident_,
                                                 result.statistics);
   add_lint(result.lints, seen.outputs_clipped, seen.outputs, "ADC samples");
   add_lint(result.lints, seen.inputs_clipped, seen.inputs, "DAC inputs");

@@ -2,6 +2,7 @@
 // A crossbar device's shared state and its plans.
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -74,6 +75,11 @@ class CrossbarPlan final : public Plan {
   [[nodiscard]] std::int64_t rows() const noexcept { return weights_.rows(); }
   [[nodiscard]] std::int64_t cols() const noexcept { return weights_.cols(); }
   [[nodiscard]] double cell_age() const noexcept;
+  /// The machine's settings, with the calibrated range of inputs where one was given: it was measured
+  /// on what drives the rows, not on what drives the columns in products with B^T.
+  [[nodiscard]] const Config& config_for(bool transposed) const noexcept {
+    return ranged_ && !transposed ? *ranged_ : machine_->config;
+  }
   void program(std::uint64_t event);
   void drop_effective();
   void draw_converters();
@@ -91,6 +97,7 @@ class CrossbarPlan final : public Plan {
 
   std::shared_ptr<Machine> machine_;
   std::uint64_t scope_;
+  std::optional<Config> ranged_;
   bool resident_ = false;
   std::int64_t tiles_ = 0;
   Matrix<double> weights_;  // B as given

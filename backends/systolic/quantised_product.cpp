@@ -1,6 +1,7 @@
 #include "backends/systolic/quantised_product.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "backends/core/threads.h"
@@ -23,27 +24,36 @@ std::int8_t code_of(double value, double scale) {
 }
 
 template <class T>
-void quantise_rows(MatrixView<const T> a, Matrix<std::int8_t>& codes, std::vector<double>& scales) {
+std::int64_t quantise_rows(MatrixView<const T> a, std::optional<double> range,
+                           Matrix<std::int8_t>& codes, std::vector<double>& scales) {
+  std::atomic<std::int64_t> saturated{0};
   parallel_for(a.rows, kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       double largest = 0;
       for (std::int64_t j = 0; j < a.cols; ++j) {
         largest = std::max(largest, std::abs(static_cast<double>(a(i, j))));
       }
-      const double scale = scale_of(largest);
+      const double scale = scale_of(range.value_or(largest));
+      if (range && largest > *range) {
+        for (std::int64_t j = 0; j < a.cols; ++j) {
+          saturated += std::abs(static_cast<double>(a(i, j))) > *range ? 1 : 0;
+        }
+      }
       scales[static_cast<std::size_t>(i)] = scale;
       for (std::int64_t j = 0; j < a.cols; ++j) {
         codes(i, j) = code_of(static_cast<double>(a(i, j)), scale);
       }
     }
   });
+  return saturated;
 }
 
 template <class T>
-void multiply(MatrixView<const T> a, const QuantisedWeights& b, MatrixView<T> c) {
+std::int64_t multiply(MatrixView<const T> a, const QuantisedWeights& b, MatrixView<T> c,
+                      std::optional<double> range) {
   Matrix<std::int8_t> codes(a.rows, a.cols);
   std::vector<double> scales(static_cast<std::size_t>(a.rows));
-  quantise_rows(a, codes, scales);
+  const std::int64_t saturated = quantise_rows(a, range, codes, scales);
   Matrix<std::int32_t> sums(c.rows, c.cols);
   gemm<std::int8_t>(codes.view(), b.codes, sums.view());
   parallel_for(c.rows, kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
@@ -55,6 +65,7 @@ void multiply(MatrixView<const T> a, const QuantisedWeights& b, MatrixView<T> c)
       }
     }
   });
+  return saturated;
 }
 
 }  // namespace
@@ -82,12 +93,10 @@ QuantisedWeights quantise_weights(MatrixView<const double> b, WeightScale scale)
   return out;
 }
 
-void multiply_quantised(const ConstMatrixRef& a, const QuantisedWeights& b, const MatrixRef& c) {
-  if (a.type == ElementType::f64) {
-    multiply<double>(a.as<double>(), b, c.as<double>());
-  } else {
-    multiply<float>(a.as<float>(), b, c.as<float>());
-  }
+std::int64_t multiply_quantised(const ConstMatrixRef& a, const QuantisedWeights& b,
+                                const MatrixRef& c, std::optional<double> range) {
+  return a.type == ElementType::f64 ? multiply<double>(a.as<double>(), b, c.as<double>(), range)
+                                    : multiply<float>(a.as<float>(), b, c.as<float>(), range);
 }
 
 }  // namespace jb::systolic

@@ -47,8 +47,8 @@ class SystolicDevice final : public Device {
   }
 
   std::unique_ptr<Plan> plan(const GemmShape& shape, const ConstMatrixRef& b, OperandMode mode,
-                             const PlanOptions& /*options*/) override {
-    return systolic::make_plan(model_, shape, b, mode);
+                             const PlanOptions& options) override {
+    return systolic::make_plan(model_, shape, b, mode, options);
   }
 
   void set_epoch(const Epoch& epoch) override { epoch_ = epoch; }

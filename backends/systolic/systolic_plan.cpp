@@ -1,5 +1,6 @@
 #include "backends/systolic/systolic_plan.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,13 +11,17 @@
 namespace jb::systolic {
 namespace {
 
+// Above this share of saturated inputs a run carries the lint "saturated".
+constexpr double kSaturationShare = 1e-3;
+
 class SystolicPlan final : public Plan {
  public:
   SystolicPlan(std::shared_ptr<const SystolicModel> model, const GemmShape& shape,
-               const ConstMatrixRef& b, OperandMode mode)
+               const ConstMatrixRef& b, OperandMode mode, const PlanOptions& options)
       : model_(std::move(model)),
         shape_(shape),
         mode_(mode),
+        input_range_(options.input_range),
         b_(copy_as<double>(b)),
         moments_(measure_operand(b)),
         setup_(model_->load(shape, mode)) {}
@@ -41,7 +46,16 @@ class SystolicPlan final : public Plan {
     result.activity = model_->execute(shape, mode_);
     result.statistics = {measure_operand(a), moments_};
     if (model_->quantised()) {
-      multiply_quantised(a, transposed ? backward_codes() : forward_codes(), c);
+      // The range was measured on what is multiplied by B, not by its transpose.
+      const std::int64_t saturated =
+          multiply_quantised(a, transposed ? backward_codes() : forward_codes(), c,
+                             transposed ? std::nullopt : input_range_);
+      const double share = static_cast<double>(saturated) /
+                           std::max(1.0, static_cast<double>(a.rows) * static_cast<double>(a.cols));
+      if (share > kSaturationShare) {
+        result.lints.push_back(fmt::format(
+            "saturated: {:.2g} % of inputs lie beyond the calibrated range", 100 * share));
+      }
     } else {
       multiply_float(a, transposed ? backward_floats() : forward_floats(), c);
     }
@@ -102,6 +116,7 @@ class SystolicPlan final : public Plan {
   std::shared_ptr<const SystolicModel> model_;
   GemmShape shape_;
   OperandMode mode_;
+  std::optional<double> input_range_;  // of A in the forward direction
   Matrix<double> b_;
   OperandMoments moments_;
   Activity setup_;
@@ -114,9 +129,10 @@ class SystolicPlan final : public Plan {
 }  // namespace
 
 std::unique_ptr<Plan> make_plan(std::shared_ptr<const SystolicModel> model, const GemmShape& shape,
-                                const ConstMatrixRef& b, OperandMode mode) {
+                                const ConstMatrixRef& b, OperandMode mode,
+                                const PlanOptions& options) {
   check_plan_operand(shape, b);
-  return std::make_unique<SystolicPlan>(std::move(model), shape, b, mode);
+  return std::make_unique<SystolicPlan>(std::move(model), shape, b, mode, options);
 }
 
 }  // namespace jb::systolic

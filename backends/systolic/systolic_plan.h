@@ -10,6 +10,7 @@ namespace jb::systolic {
 
 /// Takes B (k x n). Usage error when B does not fit `shape`.
 std::unique_ptr<Plan> make_plan(std::shared_ptr<const SystolicModel> model, const GemmShape& shape,
-                                const ConstMatrixRef& b, OperandMode mode);
+                                const ConstMatrixRef& b, OperandMode mode,
+                                const PlanOptions& options);
 
 }  // namespace jb::systolic

@@ -72,7 +72,7 @@ void apply_overrides(PointSpec& point, const PointFlags& flags) {
     const auto at = flags.values.find(name);
     if (at == flags.values.end() || name == "backend" || name == "device") continue;
     const bool of_networks =
-        name == "data" || name == "dataset" || name == "batch" || name == "map";
+        name == "data" || name == "dataset" || name == "batch" || name == "map" || name == "ptq" || name == "calibration-samples";
     if (of_networks && point.op != Op::network) continue;
     if (name == "dist" && point.op == Op::network && !point.dataset.empty()) continue;
     apply_flag(point, name, at->second);
@@ -151,7 +151,7 @@ bool is_given(const PointFlags& flags, const std::vector<Axis>& axes, const std:
 // there a flag concerns those of its points that it can concern.
 void check_flags_of_workload(const PointFlags& flags, const std::vector<Axis>& axes) {
   const bool network = is_given(flags, axes, "network") || is_given(flags, axes, "onnx");
-  for (const char* name : {"data", "dataset", "batch", "map"}) {
+  for (const char* name : {"data", "dataset", "batch", "map", "ptq", "calibration-samples"}) {
     if (!network && is_given(flags, axes, name)) {
       fail_usage("--{} goes with --network and --onnx; a product or convolution does not have it",
                  name);

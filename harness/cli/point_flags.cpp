@@ -157,6 +157,14 @@ const std::vector<PointFlag>& point_flag_table() {
        "machines of a network's nodes by name or operator, as in 'conv*=crossbar,fc*=photonic:"
        "photonic-2025,*=onednn'",
        false, set_map},
+      {"ptq", "max|percentile:P", "Machine",
+       "networks: input ranges of machines that quantise from calibration samples, which are never "
+       "test samples; default none (a range for each input vector)",
+       false, [](PointSpec& p, const std::string& t) { p.ptq = t == "none" ? "" : t; }},
+      {"calibration-samples", "N", "Machine", "samples for --ptq; default 512", false,
+       [](PointSpec& p, const std::string& t) {
+         p.calibration_samples = whole_number("--calibration-samples", t, 1, kLargest);
+       }},
       {"precision", "TYPE", "Machine",
        "f64, f32, tf32, bf16, f16, f8e4m3, f8e5m2, s8, u8s8; default: the backend's first", false,
        set_precision},
@@ -234,6 +242,9 @@ std::string settings_text(const PointSpec& point) {
   };
   if (point.precision) add("precision", std::string(name_of(*point.precision)));
   if (point.dist.text() != usual.dist.text()) add("dist", point.dist.text());
+  if (!point.ptq.empty()) {
+    add("ptq", fmt::format("{}@{}", point.ptq, point.calibration_samples));
+  }
   if (point.dynamic) add("dynamic", std::string(name_of(*point.dynamic)));
   if (point.seed != usual.seed) add("seed", fmt::format("{}", point.seed));
   if (point.age_s != usual.age_s) add("age", shortest(point.age_s));
