@@ -215,8 +215,8 @@ class Device {
   [[nodiscard]] virtual std::int64_t operand_units(const GemmShape& /*shape*/) const { return 0; }
 
   /// Whether its networks take what follows a linear operator into it: BatchNormalization into the
-  /// weights, Add of a constant vector as bias, an activation as the operator's last step (asked for
-  /// when a graph is fused). Default: all of them, activations of one input.
+  /// weights, Add of a constant vector as bias, an activation as the operator's last step (asked
+  /// for when a graph is fused). Default: all of them, activations of one input.
   [[nodiscard]] virtual bool fuses(Op linear, Op next) const;
 
   /// Default: a plan per linear product, digital periphery on the host (backends/host).

@@ -148,8 +148,7 @@ Outcome run_network(const PointContext& context, Device& device) {
   if (const Support support = device.supports_network(graph, options); !support) {
     return Outcome::stopped(results::Status::unsupported, support.reason);
   }
-  const auto workload =
-      fused_for(device, cache->network(context.point, context.options.cache_dir));
+  const auto workload = fused_for(device, cache->network(context.point, context.options.cache_dir));
   std::optional<CalibrationRanges> ranges;
   if (!context.point.ptq.empty()) {
     ranges = calibrate_ranges(*workload, context.point);

@@ -57,8 +57,8 @@ void check_ptq(const PointSpec& point) {
   if (point.ptq.empty()) return;
   (void)ptq_share_from(point.ptq);
   if (point.calibration_samples < 1 || point.calibration_samples > kMaxCalibrationSamples) {
-    fail_usage("--calibration-samples must lie between 1 and {}, but is {}",
-               kMaxCalibrationSamples, point.calibration_samples);
+    fail_usage("--calibration-samples must lie between 1 and {}, but is {}", kMaxCalibrationSamples,
+               point.calibration_samples);
   }
 }
 

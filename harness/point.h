@@ -56,8 +56,8 @@ struct PointSpec {
   TrainingSpec training;                 ///< op training
   std::string ptq;                       ///< op network: "max" or "percentile:P"; "" = none
   std::int64_t calibration_samples = 512;  ///< of --ptq
-  std::string map;                       ///< op network: 'conv*=crossbar,*=onednn'; "" = backend
-  std::optional<ElementType> precision;  ///< default: the backend's first
+  std::string map;                         ///< op network: 'conv*=crossbar,*=onednn'; "" = backend
+  std::optional<ElementType> precision;    ///< default: the backend's first
   /// gemm: B changes with each product. network: who multiplies two computed operands.
   std::optional<DynamicPolicy> dynamic;
   Distribution dist;

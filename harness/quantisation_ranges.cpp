@@ -75,8 +75,8 @@ std::vector<Tensor> calibration_inputs(const NetworkWorkload& workload,
   const models::LabelledImages& train = workload.data->train;
   Matrix<float> images(count, train.images.cols());
   for (std::int64_t i = 0; i < count; ++i) {
-    const auto at = static_cast<std::size_t>(
-        std::min(first + i, static_cast<std::int64_t>(chosen.size()) - 1));
+    const auto at =
+        static_cast<std::size_t>(std::min(first + i, static_cast<std::int64_t>(chosen.size()) - 1));
     std::copy_n(&train.images(chosen[at], 0), images.cols(), &images(i, 0));
   }
   Tensor input =
@@ -122,8 +122,8 @@ CalibrationRanges calibrate_ranges(const NetworkWorkload& workload, const PointS
   const GraphView graph = workload.graph.bind(per_run);
   const std::map<int, std::vector<std::string>> readers = readers_of_values(graph);
   std::map<int, Range> ranges;
-  const auto machine = float_machine(graph, graph.macs() * static_cast<double>(
-                                                               point.calibration_samples / per_run));
+  const auto machine =
+      float_machine(graph, graph.macs() * static_cast<double>(point.calibration_samples / per_run));
   for (std::int64_t first = 0; first < point.calibration_samples; first += per_run) {
     const std::vector<Tensor> inputs = calibration_inputs(workload, chosen, first, per_run);
     const auto see = [&](int value, const Tensor& tensor) {

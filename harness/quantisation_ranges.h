@@ -16,9 +16,9 @@ struct CalibrationRanges {
 };
 
 /// Runs the float network on the point's number of calibration samples: training images chosen by
-/// the seed, or drawn samples beyond the tested ones; never a test sample. With --ptq max a range is
-/// the largest magnitude seen; with percentile:P the mean over runs of the share P of magnitudes.
-/// Usage error when there are not so many training images.
+/// the seed, or drawn samples beyond the tested ones; never a test sample. With --ptq max a range
+/// is the largest magnitude seen; with percentile:P the mean over runs of the share P of
+/// magnitudes. Usage error when there are not so many training images.
 CalibrationRanges calibrate_ranges(const NetworkWorkload& workload, const PointSpec& point);
 
 /// `count` different numbers below `size`, ascending, chosen by the seed.

@@ -24,8 +24,7 @@ void solve_in_float64(NetworkWorkload& workload) {
   Outputs all;
   for (std::int64_t run = 0; run < workload.runs(); ++run) {
     const std::int64_t given = workload.samples_of(run);
-    append_outputs(all,
-                   run_in_float64(workload.graph.bind(given), workload.inputs_of(run)),
+    append_outputs(all, run_in_float64(workload.graph.bind(given), workload.inputs_of(run)),
                    workload.valid_of(run), given);
   }
   workload.reference = std::make_shared<const Outputs>(std::move(all));
@@ -69,9 +68,8 @@ FloatMachine float_machine(const GraphView& graph, double macs) {
   options.precision = *instance.precision;
   options.streamed = must_stream(graph, false);
   machine.executable = machine.device->compile(graph, options);
-  machine.description = id == "reference"
-                            ? "float64 products on reference, float32 between layers"
-                            : "float32 on onednn";
+  machine.description = id == "reference" ? "float64 products on reference, float32 between layers"
+                                          : "float32 on onednn";
   return machine;
 }
 

@@ -78,10 +78,14 @@ class Reader {
 };
 
 const std::vector<std::string>& setting_keys() {
-  static const std::vector<std::string> keys = {
-      "set",     "precision",           "dynamic",     "map", "ptq", "calibration_samples", "dist",      "seed",
-      "age_s",   "since_calibration_s", "calibration", "temperature_C", "instances", "threads",
-      "estimate"};
+  static const std::vector<std::string> keys = {"set",         "precision",
+                                                "dynamic",     "map",
+                                                "ptq",         "calibration_samples",
+                                                "dist",        "seed",
+                                                "age_s",       "since_calibration_s",
+                                                "calibration", "temperature_C",
+                                                "instances",   "threads",
+                                                "estimate"};
   return keys;
 }
 

@@ -14,8 +14,9 @@
 //         "targets": [ { "map": "conv*=crossbar,*=onednn" } ] } ] }
 //
 // A block expands to workloads x targets, in that order. Keys that a block and its targets may both
-// hold (a target's wins): set, precision, dynamic, map, ptq, calibration_samples, dist, seed, age_s, since_calibration_s,
-// calibration, temperature_C, instances, threads, estimate. Unknown keys are refused.
+// hold (a target's wins): set, precision, dynamic, map, ptq, calibration_samples, dist, seed,
+// age_s, since_calibration_s, calibration, temperature_C, instances, threads, estimate. Unknown
+// keys are refused.
 
 #include <string>
 #include <vector>

@@ -39,8 +39,8 @@ struct NetworkWorkload {
       0;  ///< samples of a run; the last may hold fewer unless the model fixes it
 
   std::shared_ptr<const Outputs> reference;  ///< the float result
-  std::string reference_engine;  ///< "float64 on the host"
-  std::int64_t classes = 0;      ///< length of the rows that predictions are taken from; 0: none
+  std::string reference_engine;              ///< "float64 on the host"
+  std::int64_t classes = 0;  ///< length of the rows that predictions are taken from; 0: none
   std::vector<int> float_predicted;  ///< index of the largest element of each row of output 0
   double float_accuracy = 0;         ///< on the data set's labels
 

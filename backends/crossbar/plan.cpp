@@ -260,8 +260,8 @@ Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
   Execution result;
   result.statistics = {moments, moments_};
   const Counter counter{config_for(transposed), machine_->catalogue};
-  result.activity = counter.execute(shape.m, rows(), cols(), transposed, !resident_,
-                                                result.statistics);
+  result.activity =
+      counter.execute(shape.m, rows(), cols(), transposed, !resident_, result.statistics);
   add_lint(result.lints, seen.outputs_clipped, seen.outputs, "ADC samples");
   add_lint(result.lints, seen.inputs_clipped, seen.inputs, "DAC inputs");
   return result;

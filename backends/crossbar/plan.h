@@ -75,8 +75,8 @@ class CrossbarPlan final : public Plan {
   [[nodiscard]] std::int64_t rows() const noexcept { return weights_.rows(); }
   [[nodiscard]] std::int64_t cols() const noexcept { return weights_.cols(); }
   [[nodiscard]] double cell_age() const noexcept;
-  /// The machine's settings, with the calibrated range of inputs where one was given: it was measured
-  /// on what drives the rows, not on what drives the columns in products with B^T.
+  /// The machine's settings, with the calibrated range of inputs where one was given: it was
+  /// measured on what drives the rows, not on what drives the columns in products with B^T.
   [[nodiscard]] const Config& config_for(bool transposed) const noexcept {
     return ranged_ && !transposed ? *ranged_ : machine_->config;
   }

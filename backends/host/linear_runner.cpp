@@ -145,8 +145,8 @@ class PlanMultiplier final : public Multiplier<T> {
           operands.product.shape,
           operand_view<T>(runner_.node_, runner_.left_, inputs_, part, operand),
           stays ? OperandMode::stationary : OperandMode::dynamic,
-          {.scope =
-               scope_of(runner_.node_, operands.product, operand_in_batch(operands, operand))});
+          {.scope = scope_of(runner_.node_, operands.product, operand_in_batch(operands, operand)),
+           .input_range = runner_.options_.input_range(runner_.node_.name)});
       passing.operand = operand;
       if (runner_.implementation_.empty()) {
         runner_.implementation_ = passing.plan->implementation();
@@ -245,9 +245,11 @@ void ProductRunner::make_plans(Operands& operands, const Tensor& constant) {
   std::vector<const Tensor*> inputs(node_.inputs.size(), nullptr);
   inputs[operands.input] = &constant;
   for (std::int64_t i = 0; i < operands.product.operands; ++i) {
-    operands.plans.push_back(
-        device_->plan(operands.product.shape, operand_view<T>(node_, left_, inputs, part, i),
-                      OperandMode::stationary, {.scope = scope_of(node_, operands.product, i)}));
+    operands.plans.push_back(device_->plan(operands.product.shape,
+                                           operand_view<T>(node_, left_, inputs, part, i),
+                                           OperandMode::stationary,
+                                           {.scope = scope_of(node_, operands.product, i),
+                                            .input_range = options_.input_range(node_.name)}));
     operands.resident.push_back(operands.plans.back()->resident());
     setup_ += operands.plans.back()->setup();
     if (implementation_.empty()) implementation_ = operands.plans.back()->implementation();

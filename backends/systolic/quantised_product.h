@@ -30,8 +30,8 @@ struct QuantisedWeights {
 QuantisedWeights quantise_weights(MatrixView<const double> b, WeightScale scale);
 
 /// C = A B through integers; A is quantised row by row, so that cutting it into blocks of rows
-/// changes nothing, or with one scale for `range`, beyond which it saturates. A: m x k and C: m x n,
-/// f32 or f64, of one type. Returns how many elements of A saturated.
+/// changes nothing, or with one scale for `range`, beyond which it saturates. A: m x k and C: m x
+/// n, f32 or f64, of one type. Returns how many elements of A saturated.
 std::int64_t multiply_quantised(const ConstMatrixRef& a, const QuantisedWeights& b,
                                 const MatrixRef& c, std::optional<double> range = {});
 

@@ -71,8 +71,8 @@ void apply_overrides(PointSpec& point, const PointFlags& flags) {
   for (const std::string& name : point_flag_names()) {
     const auto at = flags.values.find(name);
     if (at == flags.values.end() || name == "backend" || name == "device") continue;
-    const bool of_networks =
-        name == "data" || name == "dataset" || name == "batch" || name == "map" || name == "ptq" || name == "calibration-samples";
+    const bool of_networks = name == "data" || name == "dataset" || name == "batch" ||
+                             name == "map" || name == "ptq" || name == "calibration-samples";
     if (of_networks && point.op != Op::network) continue;
     if (name == "dist" && point.op == Op::network && !point.dataset.empty()) continue;
     apply_flag(point, name, at->second);
