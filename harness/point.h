@@ -51,10 +51,10 @@ struct PointSpec {
   std::string onnx_hash;                   ///< of its content; filled when opened
   bool dynamic_products = false;           ///< the network multiplies computed operands; likewise
   std::string dataset;                     ///< op network: "" = drawn inputs
-  std::string data_dir;                  ///< folder of IDX files; not part of the point's identity
-  std::int64_t batch = 64;               ///< op network: samples of a run; training: of a step
-  TrainingSpec training;                 ///< op training
-  std::string ptq;                       ///< op network: "max" or "percentile:P"; "" = none
+  std::string data_dir;     ///< folder of IDX files; not part of the point's identity
+  std::int64_t batch = 64;  ///< op network: samples of a run; training: of a step
+  TrainingSpec training;    ///< op training
+  std::string ptq;          ///< op network: "max" or "percentile:P"; "" = none
   std::int64_t calibration_samples = 512;  ///< of --ptq
   std::string map;                         ///< op network: 'conv*=crossbar,*=onednn'; "" = backend
   std::optional<ElementType> precision;    ///< default: the backend's first
