@@ -69,7 +69,7 @@ void add_onednn_networks(const Options& options) {
               "mlp-784-1000-1000-10", images, std::min<std::int64_t>(images, 1000), 6,
               Target::at_least(0.95));
   add_network(options, "onednn resnet50, batch 8, to its convolutions",
-              options.quick ? "lenet5" : "resnet50", 8, 8, 20, Target::at_least(0.9));
+              options.quick ? "lenet5" : "resnet50", 8, 8, 6, Target::at_least(0.9));
   if (options.quick) return;  // sizes are the networks' own
   for (const char* name : {"alexnet", "vgg16", "resnet18", "resnet50", "mobilenet-v2",
                            "transformer-base", "transformer-big", "bert-base", "gpt2", "dlrm"}) {
