@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
   jb::bench::add_onednn_networks(options);
   jb::bench::add_random_numbers(options);
   jb::bench::add_estimates(options);
+  jb::bench::add_meshes(options);
   jb::bench::add_record_files(options);
   jb::bench::CollectingReporter reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);

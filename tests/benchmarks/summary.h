@@ -116,6 +116,7 @@ void add_networks(const Options& options);
 void add_onednn_networks(const Options& options);
 void add_random_numbers(const Options& options);
 void add_estimates(const Options& options);
+void add_meshes(const Options& options);
 void add_record_files(const Options& options);
 
 }  // namespace jb::bench
