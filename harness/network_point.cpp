@@ -191,7 +191,7 @@ Outcome estimate_network(const PointContext& context, Device& device) {
   const auto workload = fused_for(device, workloads_of(context)->unsolved(context.point));
   const GraphView graph = workload->graph.bind(workload->per_run);
   CompileOptions options = compile_options(context, graph);
-  options.streamed = options.streamed || workload->trained == nullptr && !is_small(graph);
+  options.streamed = options.streamed || (workload->trained == nullptr && !is_small(graph));
   if (const Support support = device.supports_network(graph, options); !support) {
     return Outcome::stopped(results::Status::unsupported, support.reason);
   }

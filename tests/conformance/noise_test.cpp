@@ -120,6 +120,8 @@ std::vector<Machine> noisy_machines() {
   std::vector<Machine> noisy;
   for (const Machine& machine : machines()) {
     const std::string& kind = machine.backend->info().kind;
+    // Its cells differ in how they answer updates, of which there are none here.
+    if (machine.preset == "rpu-2016") continue;
     if ((kind == "analog" || kind == "photonic") && !machine.exact()) noisy.push_back(machine);
   }
   return noisy;

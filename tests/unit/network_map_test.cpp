@@ -8,7 +8,7 @@
 
 #include "backends/core/text.h"
 #include "backends/host/machines.h"
-#include "harness/network_accuracy.h"
+#include "harness/accuracy.h"
 #include "harness/runner.h"
 #include "harness/workload_cache.h"
 #include "results/validate.h"

@@ -89,7 +89,7 @@ Matrix<T> integer_reference(const Matrix<T>& a, const Matrix<T>& b, int bits, bo
     return most;
   };
   const auto code = [&](T x, double most) {
-    return std::lrint(static_cast<double>(x) * (1 / most) * static_cast<double>(full));
+    return std::lrint(static_cast<double>(x) / most * static_cast<double>(full));
   };
   const double max_b = largest(b.data(), b.size());
   std::vector<std::int64_t> qb(static_cast<std::size_t>(k * n));

@@ -74,7 +74,7 @@ TEST(Suite, RefusesMalformedFilesNamingTheFault) {
 
 TEST(Suite, ThoseThatComeWithTheProgramNameWhatThereIs) {
   const std::vector<std::string> names = suite_names();
-  ASSERT_EQ(names, (std::vector<std::string>{"default", "gate"}));
+  ASSERT_EQ(names, (std::vector<std::string>{"default", "gate", "quantum-limit"}));
   std::set<std::string> backends_used;
   for (const std::string& name : names) {
     const Suite suite = load_suite(name);
