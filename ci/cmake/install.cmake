@@ -19,15 +19,15 @@ install(FILES LICENSE DESTINATION share/doc/joulebench RENAME copyright COMPONEN
 file(GLOB_RECURSE joulebench_headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
      backends/*.h models/*.h results/*.h harness/*.h)
 if(NOT dnnl_FOUND)
-  list(FILTER joulebench_headers EXCLUDE REGEX "^backends/onednn/(onednn_compat|packed_matmul)\\.h$")
+  list(FILTER joulebench_headers EXCLUDE REGEX
+       "^backends/onednn/(onednn_compat|packed_matmul|network/[a-z_]*)\\.h$")
 endif()
 if(NOT JOULEBENCH_HAVE_CUDA)
   list(FILTER joulebench_headers EXCLUDE REGEX "^backends/cublas/cu(da|blaslt)_[a-z_]*\\.h$")
 endif()
-if(NOT JOULEBENCH_HAVE_ONNX)
-  list(FILTER joulebench_headers EXCLUDE REGEX
-       "^models/onnx/(attribute_writer|external_data|messages|node_import|operators|tensor_proto)\\.h$")
-endif()
+# ONNX's message classes stay inside models/onnx: its users need neither protobuf nor its macros.
+list(FILTER joulebench_headers EXCLUDE REGEX
+     "^models/onnx/(attribute_writer|external_data|messages|node_import|operators|tensor_proto)\\.h$")
 foreach(header IN LISTS joulebench_headers)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${header} DESTINATION ${header_dir}/${folder} COMPONENT development)

@@ -20,10 +20,10 @@ constexpr std::size_t kMostFileBytes = std::size_t{64} << 20U;
 /// A row of the table has the columns that layer_table() writes.
 bool is_row(const Json& row) {
   if (!row.is_array() || row.size() != kColumns) return false;
-  for (const std::size_t text : {0, 1}) {
+  for (const std::size_t text : {0U, 1U}) {
     if (!row[text].is_string()) return false;
   }
-  for (const std::size_t number : {2, 3, 5, 6}) {
+  for (const std::size_t number : {2U, 3U, 5U, 6U}) {
     if (!row[number].is_number()) return false;
   }
   return row[4].is_array() && std::all_of(row[4].begin(), row[4].end(),
