@@ -241,6 +241,9 @@ class Device {
 
   /// Largest MAC rate of the modelled machine, 0 when unknown: no point may run faster.
   [[nodiscard]] virtual double peak_mac_per_s() const { return 0; }
+
+  /// Area of the modelled machine in m2, 0 when its device file has no data.
+  [[nodiscard]] virtual double area_m2() const { return 0; }
 };
 
 /// A kind of machine.

@@ -82,6 +82,7 @@ Outcome outcome_of(const PointContext& context, const Device& device, const Grap
                         context.time_source());
     }
   }
+  add_area(outcome, device);
   add_device_lints(outcome, context.spec, executable.prices());
   return outcome;
 }

@@ -146,6 +146,14 @@ Support fits_in_memory(double bytes) {
                   bytes * 1e-9, available * 1e-9));
 }
 
+void add_area(Outcome& outcome, const Device& device) {
+  const double area_m2 = device.area_m2();
+  if (!(area_m2 > 0)) return;
+  const DeviceSpec& spec = device.spec();
+  outcome.add("area_m2", area_m2, Provenance::modelled,
+              fmt::format("component counts x areas of {} {}", spec.backend(), spec.name()));
+}
+
 void add_device_lints(Outcome& outcome, const DeviceSpec& spec, const PriceTable& prices) {
   if (spec.theory_bound()) {
     outcome.lints.push_back({"theory-bound", "theory bound, not a machine"});

@@ -79,6 +79,9 @@ std::optional<double> expected_error_bound(const PointContext& context, ElementT
 /// "no" with the sizes when `bytes` do not fit into the memory that is free now.
 Support fits_in_memory(double bytes);
 
+/// area_m2 of a modelled machine whose device file has areas.
+void add_area(Outcome& outcome, const Device& device);
+
 /// Lints that follow from the device file: unvalidated, theory-bound.
 void add_device_lints(Outcome& outcome, const DeviceSpec& spec, const PriceTable& prices);
 

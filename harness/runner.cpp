@@ -187,6 +187,7 @@ class PointRun {
       if (status != results::Status::ok && status != results::Status::inconsistent) {
         return outcomes.back();
       }
+      add_area(outcomes.back(), *device);
     }
     return average(outcomes);
   }

@@ -8,6 +8,7 @@
 
 #include "backends/photonic/analog_network.h"
 #include "backends/photonic/architecture.h"
+#include "backends/photonic/area.h"
 #include "backends/photonic/homodyne_plan.h"
 #include "backends/photonic/parameters.h"
 #include "backends/plan_checks.h"
@@ -89,6 +90,9 @@ class HomodyneDevice final : public Device {
   [[nodiscard]] double peak_mac_per_s() const override {
     const HomodyneParameters& p = machine_->parameters;
     return static_cast<double>(p.samples) * static_cast<double>(p.outputs) * p.clock_Hz;
+  }
+  [[nodiscard]] double area_m2() const override {
+    return homodyne_area_m2(spec_, machine_->parameters);
   }
 
  private:

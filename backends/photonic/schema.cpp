@@ -1,5 +1,6 @@
 // Keys of photonic device files, with units and the ranges that physics allows.
 
+#include "backends/photonic/area.h"
 #include "backends/photonic/parameters.h"
 
 namespace jb::photonic {
@@ -174,6 +175,7 @@ Schema make_schema() {
   add_errors(schema);
   add_interlayer(schema);
   add_energy(schema);
+  add_homodyne_area_keys(schema);
   return schema;
 }
 

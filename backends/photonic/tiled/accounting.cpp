@@ -81,6 +81,18 @@ TiledCounts count_tiled(const TiledParameters& p, const GemmShape& shape, const 
   return c;
 }
 
+double tuned_rings(const DeviceSpec& spec, const TiledParameters& p) {
+  const auto cores = static_cast<double>(p.cores);
+  const auto slots = static_cast<double>(p.slots);
+  if (p.kind == TiledKind::ring_bank) {
+    const double endpoints = static_cast<double>(p.samples) * p.weight_modulators();
+    return cores *
+           (spec.number("rings.per_weight") * endpoints + spec.number("rings.per_input") * slots);
+  }
+  return cores * spec.number("rings.per_modulator") * slots *
+         static_cast<double>(p.samples + p.outputs);
+}
+
 TiledAccounting::TiledAccounting(const DeviceSpec& spec, const TiledParameters& p)
     : p_(p),
       ids_(kActions),
@@ -193,7 +205,6 @@ void TiledAccounting::add_loads(const DeviceSpec& spec) {
 void TiledAccounting::add_static(const DeviceSpec& spec) {
   constexpr auto kStatic = Category::static_power;
   const auto cores = static_cast<double>(p_.cores);
-  const double endpoints = static_cast<double>(p_.samples) * p_.weight_modulators();
   if (p_.kind == TiledKind::mesh) {
     Price heat =
         price_from(spec, "static.p_pi_W", "phase shifter", "heat second", kStatic, Boundary::B3);
@@ -202,14 +213,8 @@ void TiledAccounting::add_static(const DeviceSpec& spec) {
     heat.source += fmt::format("; mean phase {:.4g} rad", spec.number("static.mean_phase_rad"));
     shifters_ = 2 * cores * p_.weight_modulators();
     offer(heaters, std::move(heat));
-  } else if (p_.kind == TiledKind::ring_bank) {
-    rings_ = cores * (spec.number("rings.per_weight") * endpoints +
-                      spec.number("rings.per_input") * static_cast<double>(p_.slots));
   } else {
-    rings_ = cores * spec.number("rings.per_modulator") *
-             static_cast<double>(p_.slots * (p_.samples + p_.outputs));
-  }
-  if (p_.kind != TiledKind::mesh) {
+    rings_ = tuned_rings(spec, p_);
     offer(rings, price_from(spec, "static.ring_W", "ring", "tune second", kStatic, Boundary::B3));
   }
   offer(controls,

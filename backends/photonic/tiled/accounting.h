@@ -52,6 +52,9 @@ struct TiledCounts {
 /// The counts that estimate and execute share; all zero when a size is zero.
 TiledCounts count_tiled(const TiledParameters& p, const GemmShape& shape, const TiledUse& use);
 
+/// Tuned rings of the whole machine (not of a mesh, which has none).
+double tuned_rings(const DeviceSpec& spec, const TiledParameters& p);
+
 class TiledAccounting {
  public:
   TiledAccounting(const DeviceSpec& spec, const TiledParameters& p);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backends/photonic/architecture.h"
+#include "backends/photonic/area.h"
 #include "backends/photonic/tiled/plan.h"
 #include "backends/plan_checks.h"
 
@@ -73,6 +74,9 @@ class TiledDevice final : public Device {
     const TiledParameters& p = machine_->parameters;
     return p.weight_modulators() * static_cast<double>(p.samples) * static_cast<double>(p.cores) *
            p.clock_Hz;
+  }
+  [[nodiscard]] double area_m2() const override {
+    return tiled_area_m2(machine_->spec, machine_->parameters);
   }
 
  private:

@@ -1,5 +1,6 @@
 // Keys of the device files of mzi_mesh, wdm_mrr and wdm_coherent.
 
+#include "backends/photonic/area.h"
 #include "backends/photonic/tiled/parameters.h"
 
 namespace jb::photonic {
@@ -140,6 +141,7 @@ Schema make_mesh() {
   number(s, "static.p_pi_W", "W", 0, 10, "heater power for a phase of pi", 0);
   number(s, "static.mean_phase_rad", "rad", 0, 6.283185307179586,
          "mean phase of a shifter, two shifters per interferometer", 1.5707963267948966);
+  add_tiled_area_keys(s, TiledKind::mesh);
   return s;
 }
 
@@ -176,6 +178,7 @@ Schema make_ring_bank() {
   add_rings(s, "tuning of one ring");
   s.push_back(integer_spec("rings.per_weight", "1", 0, 64, "tuned rings per weight and sample", 1));
   s.push_back(integer_spec("rings.per_input", "1", 0, 64, "tuned rings per wavelength", 1));
+  add_tiled_area_keys(s, TiledKind::ring_bank);
   return s;
 }
 
@@ -203,6 +206,7 @@ Schema make_coherent() {
   add_energy(s);
   add_rings(s, "tuning of one router ring");
   s.push_back(integer_spec("rings.per_modulator", "1", 0, 64, "router rings per modulator", 2));
+  add_tiled_area_keys(s, TiledKind::coherent);
   return s;
 }
 
