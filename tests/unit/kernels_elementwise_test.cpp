@@ -95,7 +95,8 @@ TEST(ElementwiseKernels, ComparisonsLogicAndSelections) {
   const Tensor inverted = run_op(Op::logical_not, {less});
   const Tensor both = run_op(Op::logical_or, {less, inverted});
   for (const bool b : both.as<bool>()) EXPECT_TRUE(b);
-  for (const bool b : run_op(Op::logical_and, {less, inverted}).as<bool>()) EXPECT_FALSE(b);
+  const Tensor neither = run_op(Op::logical_and, {less, inverted});
+  for (const bool b : neither.as<bool>()) EXPECT_FALSE(b);
   EXPECT_EQ(floats(run_op(Op::maximum, {f32({2}, {1, 5}), scalar(3), f32({2}, {2, 9})})),
             (std::vector<float>{3, 9}));
   EXPECT_TRUE(std::isnan(floats(run_op(Op::minimum, {scalar(1), scalar(std::nanf(""))}))[0]));
