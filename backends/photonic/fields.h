@@ -2,7 +2,7 @@
 // What the modulators send: operands as field amplitudes (DAC codes, or the values themselves), the
 // light that this takes, and how a code translates back to the operand's unit.
 //
-// A DAC of b bits sends integer codes |q| <= 2^(b-1) - 1, q = round(x * (1 / max|x|) * q_max), with
+// A DAC of b bits sends integer codes |q| <= 2^(b-1) - 1, q = round(x / max|x| * q_max), with
 // the maximum of the row of A (per_vector), of the batch (per_batch), the given full scale
 // (fixed_scale), or of the whole of B. Levels are uniform in field: the drive is taken to be
 // predistorted. A modulator of finite extinction adds a floor in quadrature to every symbol: light
