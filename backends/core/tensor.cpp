@@ -26,8 +26,8 @@ std::size_t host_memory_bytes() noexcept {
 }
 
 std::shared_ptr<void> allocate(std::size_t bytes) {
-  void* memory = ::operator new(std::max<std::size_t>(bytes, 1), std::align_val_t{kAlignment});
-  return {memory, [](void* p) { ::operator delete(p, std::align_val_t{kAlignment}); }};
+  void* memory = ::operator new (std::max<std::size_t>(bytes, 1), std::align_val_t{kAlignment});
+  return {memory, [](void* p) { ::operator delete (p, std::align_val_t{kAlignment}); }};
 }
 
 }  // namespace

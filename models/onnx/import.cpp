@@ -153,8 +153,8 @@ class GraphImport {
     model_.initializers.clear();
   }
 
-  /// Values whose elements decide sizes, and those that they are computed from. The sizes that Shape
-  /// and Size read are known without elements.
+  /// Values whose elements decide sizes, and those that they are computed from. The sizes that
+  /// Shape and Size read are known without elements.
   [[nodiscard]] std::set<std::string> shape_operands() const {
     std::map<std::string, const ::onnx::NodeProto*> producers;
     std::vector<std::string> open;

@@ -41,7 +41,8 @@ class CublasNetworkTest : public ::testing::Test {
     return machine.device->compile(graph(batch), {});
   }
   // A plan per layer, bias and activation on the host.
-  [[nodiscard]] std::unique_ptr<host::HostExecutable> through_plans(const FakeMachine& machine) const {
+  [[nodiscard]] std::unique_ptr<host::HostExecutable> through_plans(
+      const FakeMachine& machine) const {
     return std::make_unique<host::HostExecutable>(
         host::one_machine(*machine.device, ElementType::f32, graph(), DynamicPolicy::backend),
         graph(), CompileOptions{});

@@ -27,7 +27,8 @@ constexpr std::array<std::string_view, 5> kTopFolders = {"backends", "models", "
                                                          "tests"};
 
 // The room of a path from the root, "" for a path in none: "core", "energy", "analog", "interface"
-// (files directly in backends/, and backends/host), "backend <id>", "models", "results", "harness", "tests".
+// (files directly in backends/, and backends/host), "backend <id>", "models", "results", "harness",
+// "tests".
 std::string room_of(const fs::path& path) {
   std::vector<std::string> parts;
   for (const fs::path& part : path.lexically_normal()) parts.push_back(part.string());

@@ -25,32 +25,28 @@ namespace fs = std::filesystem;
 using models::Graph;
 using models::kBatch;
 
-::onnx::ModelProto checked_model(const fs::path &path) {
+::onnx::ModelProto checked_model(const fs::path& path) {
   ::onnx::ModelProto model;
   std::ifstream file(path, std::ios::binary);
   EXPECT_TRUE(model.ParseFromIstream(&file));
   // Debian's libonnx knows opsets up to 17; newer ones it refuses as newer than
   // itself.
-  if (model.opset_import(0).version() <= 17)
-    ::onnx::checker::check_model(model);
+  if (model.opset_import(0).version() <= 17) ::onnx::checker::check_model(model);
   return model;
 }
 
-Tensor ramp(const Dims &dims, float from, float step) {
+Tensor ramp(const Dims& dims, float from, float step) {
   Tensor tensor(DataType::f32, dims);
   float value = from;
-  for (float &element : tensor.as_mutable<float>())
-    element = value += step;
+  for (float& element : tensor.as_mutable<float>()) element = value += step;
   return tensor;
 }
 
-Tensor integers(const std::vector<std::int64_t> &values) {
-  return Tensor::of<std::int64_t>({static_cast<std::int64_t>(values.size())},
-                                  values);
+Tensor integers(const std::vector<std::int64_t>& values) {
+  return Tensor::of<std::int64_t>({static_cast<std::int64_t>(values.size())}, values);
 }
 
-std::vector<Tensor> run(const fs::path &model,
-                        const std::vector<Tensor> &inputs) {
+std::vector<Tensor> run(const fs::path& model, const std::vector<Tensor>& inputs) {
   harness::PointSpec point;
   point.backend = "reference";
   return harness::InferenceMachine(point).run(model, inputs).outputs;
@@ -58,7 +54,7 @@ std::vector<Tensor> run(const fs::path &model,
 
 /// Exports, checks, imports, exports again: the second file must hold the same
 /// graph.
-void expect_round_trip(const Graph &graph, const std::vector<Tensor> &inputs) {
+void expect_round_trip(const Graph& graph, const std::vector<Tensor>& inputs) {
   const TempFolder folder;
   const fs::path first = folder.path() / "first.onnx";
   const fs::path second = folder.path() / "second.onnx";
@@ -72,8 +68,7 @@ void expect_round_trip(const Graph &graph, const std::vector<Tensor> &inputs) {
   for (std::size_t i = 0; i < a.size(); ++i) {
     EXPECT_EQ(a[i].dims(), b[i].dims());
     ASSERT_EQ(a[i].bytes(), b[i].bytes());
-    EXPECT_EQ(std::memcmp(a[i].raw(), b[i].raw(), a[i].bytes()), 0)
-        << "output " << i;
+    EXPECT_EQ(std::memcmp(a[i].raw(), b[i].raw(), a[i].bytes()), 0) << "output " << i;
   }
 }
 
@@ -83,12 +78,8 @@ TEST(OnnxExport, MlpGivesTheScoresOfItsOwnForward) {
   const fs::path path = folder.path() / "mlp.onnx";
   models::save_onnx(mlp.graph(), path);
   const ::onnx::ModelProto model = checked_model(path);
-  EXPECT_EQ(
-      model.graph().input(0).type().tensor_type().shape().dim(0).dim_param(),
-      "N");
-  EXPECT_EQ(
-      model.graph().output(0).type().tensor_type().shape().dim(0).dim_param(),
-      "N");
+  EXPECT_EQ(model.graph().input(0).type().tensor_type().shape().dim(0).dim_param(), "N");
+  EXPECT_EQ(model.graph().output(0).type().tensor_type().shape().dim(0).dim_param(), "N");
   const Tensor x = ramp({3, 6}, -1, 0.125F);
   const Matrix<float> wanted = models::forward(mlp, x.rows_f32(3));
   const Tensor got = run(path, {x}).at(0);
@@ -137,8 +128,7 @@ TEST(OnnxExport, BiasedProductsFlattenedSoftmaxAndSilu) {
   y = graph.add(Op::silu, "silu", {y});
   y = graph.add(Op::softmax_flattened, "soft", {y}, AxisAttributes{1, 0});
   const int axes = graph.add_constant("axes", integers({-1}));
-  y = graph.add(Op::reduce_sum, "sum", {y, axes},
-                ReduceAttributes{false, false});
+  y = graph.add(Op::reduce_sum, "sum", {y, axes}, ReduceAttributes{false, false});
   graph.add_output(y);
   expect_round_trip(graph, {ramp({2, 3, 4}, -1, 0.1F)});
 }
@@ -174,8 +164,7 @@ TEST(OnnxExport, RefusesNetworksWithoutElements) {
   const int w = graph.add_constant("w", DataType::f32, {4, 2}, Constant());
   graph.add_output(graph.add(Op::matmul, "fc", {x, w}));
   const TempFolder folder;
-  const std::string text =
-      refusal([&] { models::save_onnx(graph, folder.path() / "model.onnx"); });
+  const std::string text = refusal([&] { models::save_onnx(graph, folder.path() / "model.onnx"); });
   EXPECT_NE(text.find("'w'"), std::string::npos) << text;
   EXPECT_FALSE(fs::exists(folder.path() / "model.onnx"));
 }
@@ -183,32 +172,29 @@ TEST(OnnxExport, RefusesNetworksWithoutElements) {
 TEST(OnnxTensorFile, EveryTypeComesBack) {
   const TempFolder folder;
   for (const DataType type :
-       {DataType::f32, DataType::f64, DataType::f16, DataType::bf16,
-        DataType::s8, DataType::s16, DataType::s32, DataType::s64, DataType::u8,
-        DataType::u16, DataType::u32, DataType::u64, DataType::boolean}) {
+       {DataType::f32, DataType::f64, DataType::f16, DataType::bf16, DataType::s8, DataType::s16,
+        DataType::s32, DataType::s64, DataType::u8, DataType::u16, DataType::u32, DataType::u64,
+        DataType::boolean}) {
     Tensor tensor(type, {2, 3});
-    auto *bytes = static_cast<std::uint8_t *>(tensor.mutable_raw());
+    auto* bytes = static_cast<std::uint8_t*>(tensor.mutable_raw());
     for (std::size_t i = 0; i < tensor.bytes(); ++i) {
-      bytes[i] = static_cast<std::uint8_t>(
-          type == DataType::boolean ? i % 2 : 3 * i + 1);
+      bytes[i] = static_cast<std::uint8_t>(type == DataType::boolean ? i % 2 : 3 * i + 1);
     }
     const fs::path path = folder.path() / "t.pb";
     models::write_tensor_proto(path, "t", tensor);
     const Tensor back = models::read_tensor_proto(path);
     EXPECT_EQ(back.type(), type);
     EXPECT_EQ(back.dims(), tensor.dims());
-    EXPECT_EQ(std::memcmp(back.raw(), tensor.raw(), tensor.bytes()), 0)
-        << name_of(type);
+    EXPECT_EQ(std::memcmp(back.raw(), tensor.raw(), tensor.bytes()), 0) << name_of(type);
   }
 }
 
 // The typed fields of TensorProto, which hold small numbers in wider ones.
 TEST(OnnxTensorFile, TypedFields) {
   using Proto = ::onnx::TensorProto;
-  const auto read = [](const Proto &proto) {
+  const auto read = [](const Proto& proto) {
     const TempFolder folder;
-    std::ofstream(folder.path() / "t.pb", std::ios::binary)
-        << proto.SerializeAsString();
+    std::ofstream(folder.path() / "t.pb", std::ios::binary) << proto.SerializeAsString();
     return models::read_tensor_proto(folder.path() / "t.pb");
   };
   Proto half;
@@ -244,5 +230,5 @@ TEST(OnnxTensorFile, TypedFields) {
   EXPECT_EQ(read(scalar).rank(), 0U);
 }
 
-} // namespace
-} // namespace jb::test
+}  // namespace
+}  // namespace jb::test
