@@ -28,7 +28,7 @@ fs::path executable_dir() {
 }
 
 struct DataFolders {
-  fs::path presets, tables, suites;
+  fs::path presets, tables, suites, footprint;
 };
 
 fs::path& given_dir() {
@@ -36,25 +36,30 @@ fs::path& given_dir() {
   return dir;
 }
 
+/// An installation keeps them side by side.
+DataFolders folders_below(const fs::path& dir) {
+  return {dir / "presets", dir / "tables", dir / "suites", dir / "footprint"};
+}
+
 DataFolders find_folders() {
   if (!given_dir().empty()) {
-    return {given_dir() / "presets", given_dir() / "tables", given_dir() / "suites"};
+    return folders_below(given_dir());
   }
   if (const char* given = std::getenv("JOULEBENCH_DATA_DIR"); given != nullptr && *given != '\0') {
     const fs::path dir(given);
     if (!holds_data(dir)) {
       fail_usage("JOULEBENCH_DATA_DIR is '{}', which holds no presets/ and tables/ folders", given);
     }
-    return {dir / "presets", dir / "tables", dir / "suites"};
+    return folders_below(dir);
   }
   const fs::path installed = executable_dir().parent_path() / "share" / "joulebench";
   if (holds_data(installed)) {
-    return {installed / "presets", installed / "tables", installed / "suites"};
+    return folders_below(installed);
   }
   const fs::path source(JOULEBENCH_SOURCE_DIR);
   if (holds_sources(source)) {
     return {source / "backends" / "presets", source / "backends" / "energy" / "tables",
-            source / "harness" / "suites"};
+            source / "harness" / "suites", source / "results" / "footprint" / "data"};
   }
   fail_usage(
       "presets and tables are neither beside the program nor in its source tree: set "
@@ -71,5 +76,6 @@ void set_data_dir(const fs::path& dir) {
 fs::path presets_dir() { return find_folders().presets; }
 fs::path tables_dir() { return find_folders().tables; }
 fs::path suites_dir() { return find_folders().suites; }
+fs::path footprint_dir() { return find_folders().footprint; }
 
 }  // namespace jb

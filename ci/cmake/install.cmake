@@ -13,6 +13,8 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/joulebench)
 install(TARGETS joulebench RUNTIME DESTINATION ${program_dir} COMPONENT program)
 install(DIRECTORY backends/presets backends/energy/tables harness/suites DESTINATION ${data_dir}
         COMPONENT program FILES_MATCHING PATTERN "*.json")
+install(DIRECTORY results/footprint/data/ DESTINATION ${data_dir}/footprint COMPONENT program
+        FILES_MATCHING PATTERN "*.json")
 install(FILES LICENSE DESTINATION share/doc/joulebench RENAME copyright COMPONENT program)
 
 # Headers that include those of a library which this build has not stay away.

@@ -36,6 +36,7 @@ void add_explain_verb(CLI::App& app, VerbAction& action);
 void add_compare_verb(CLI::App& app, VerbAction& action);
 void add_validate_verb(CLI::App& app, VerbAction& action);
 void add_cutoff_verb(CLI::App& app, VerbAction& action);
+void add_footprint_verb(CLI::App& app, VerbAction& action);
 void add_doctor_verb(CLI::App& app, VerbAction& action);
 
 /// A verb with the project's help format; `examples` are lines of its help, as a user types them.

@@ -5,12 +5,15 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <sstream>
 
 #include "backends/core/error.h"
 #include "harness/cli/app.h"
 #include "harness/cli/output.h"
 #include "harness/cli/point_flags.h"
 #include "harness/cli/record_source.h"
+#include "results/footprint/published.h"
 
 namespace jb::harness::cli {
 
@@ -40,6 +43,27 @@ std::string folder_of(const std::string& record) {
   return (std::filesystem::is_directory(path, error) ? path : path.parent_path()).string();
 }
 
+/// A file that footprint or estimate wrote with --json: its method sheets, one a line.
+std::optional<std::string> explained_sheets(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
+  const std::string text = read_text_file(path, 64U << 20U);
+  const std::string first = text.substr(0, text.find('\n'));
+  if (first.find(results::kFootprintSchema) == std::string::npos) return std::nullopt;
+  std::string out;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty()) continue;
+    const Json json = parse_json(line, path);
+    const bool publication = json.is_object() && json.contains("publication");
+    const results::MethodSheet sheet =
+        publication ? results::published_sheet(json.at("publication").get<std::string>())
+                    : results::sheet_from_json(json, path);
+    out += (out.empty() ? "" : "\n") + results::sheet_text(sheet, terminal_width());
+  }
+  return out;
+}
+
 int explain(const ExplainFlags& flags) {
   const bool device = flags.device.has("device");
   if (device == !flags.record.empty()) {
@@ -55,10 +79,15 @@ int explain(const ExplainFlags& flags) {
                      : explain_device(backend, spec, terminal_width()));
     return kDone;
   }
+  if (const auto sheets = explained_sheets(flags.record)) {
+    print(*sheets);
+    return kDone;
+  }
   const results::Record record = load_one_record(flags.record, flags.id);
   print(flags.json ? results::to_json(record).dump(2) + "\n"
                    : explain_record(record, terminal_width()) +
-                         explain_layers(record, folder_of(flags.record), terminal_width()));
+                         explain_layers(record, folder_of(flags.record), terminal_width()) + "\n" +
+                         results::sheet_text(results::sheet_of(record), terminal_width()));
   return kDone;
 }
 

@@ -1,0 +1,39 @@
+#pragma once
+// Flags that turn energy into carbon and money; footprint and estimates at scale share them.
+
+#include <string>
+#include <vector>
+
+#include "results/footprint/footprint.h"
+
+namespace CLI {
+class App;
+}
+
+namespace jb::harness::cli {
+
+struct FootprintFlags {
+  std::string grid = "WORLD";
+  std::string basis = "location";
+  std::string signal = "average";
+  std::string pue;  ///< "" = not counted
+  std::string price = "strubell2019";
+  std::string fee = "microsoft2019";
+  std::string cloud, hardware;
+  std::vector<std::string> data;  ///< files of the user's own grids, prices, ...
+  std::string machines = "1";
+  std::string lifetime = "4";
+  std::string duty = "1";
+  std::string sci;  ///< "N UNIT"
+};
+
+void add_footprint_flags(CLI::App& verb, FootprintFlags& flags);
+
+/// The flags as constants. Usage error for anything unknown or absurd.
+results::FootprintOptions footprint_options(const FootprintFlags& flags,
+                                            const results::FootprintData& data);
+
+/// A finite number; usage error naming the flag otherwise.
+double number_flag(const std::string& flag, const std::string& text);
+
+}  // namespace jb::harness::cli
