@@ -176,12 +176,10 @@ void show(const Flags& flags, const std::vector<Result>& all,
       continue;
     }
     if (i > 0) print("\n");
-    print(flags.method ? results::sheet_text(sheet, terminal_width())
-                       : sheet_table(sheet, "auto"));
+    print(flags.method ? results::sheet_text(sheet, terminal_width()) : sheet_table(sheet, "auto"));
     if (flags.sensitivity) {
-      print("\n" + results::tornado_text(
-                       results::carbon_tornado(sheet, all[i].rows, data, options),
-                       table_style("auto")));
+      print("\n" + results::tornado_text(results::carbon_tornado(sheet, all[i].rows, data, options),
+                                         table_style("auto")));
     }
   }
 }
@@ -213,9 +211,8 @@ int list_grids(const Flags& flags, const results::FootprintData& data) {
             "\n");
     }
     cells.push_back({grid.name, fmt::format("{:.1f}", grid.value),
-                     grid.year ? std::to_string(*grid.year) : "-",
-                     std::string(name_of(grid.basis)), std::string(name_of(grid.signal)),
-                     grid.source});
+                     grid.year ? std::to_string(*grid.year) : "-", std::string(name_of(grid.basis)),
+                     std::string(name_of(grid.signal)), grid.source});
   }
   if (flags.json) return kDone;
   print(results::render_table({{"grid", results::Align::left, 0},
@@ -248,9 +245,9 @@ int footprint(const Flags& flags) {
   if (!flags.base.empty()) {
     const MethodSheet sheet = results::joules_per_point(
         load_one_record(flags.base, ""), load_one_record(flags.source, flags.id), flags.boundary);
-    print(flags.json ? results::to_json(sheet).dump() + "\n"
-                     : flags.method ? results::sheet_text(sheet, terminal_width())
-                                    : sheet_table(sheet, "auto"));
+    print(flags.json     ? results::to_json(sheet).dump() + "\n"
+          : flags.method ? results::sheet_text(sheet, terminal_width())
+                         : sheet_table(sheet, "auto"));
     return kDone;
   }
   show(flags, footprints(flags, options), options, data);
@@ -279,7 +276,8 @@ void add_power_flags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
   add("--search", flags->search, "N", "candidates of an architecture search");
   add("--base", flags->base, "RECORD", "joules per point of accuracy gained over that record");
   add("--max-gap", flags->max_gap, "S", "longest time between samples of a power log");
-  verb.add_flag("--bridge", flags->bridge, "interpolate over gaps of a power log instead of refusing")
+  verb.add_flag("--bridge", flags->bridge,
+                "interpolate over gaps of a power log instead of refusing")
       ->group(kGroup);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "backends/core/error.h"
@@ -144,7 +145,8 @@ void check(const FootprintOptions& options) {
     }
   }
   if (!(options.lifetime_years > 0) || options.lifetime_years > 100) {
-    fail_usage("--lifetime: {} years make no sense; machines live up to 100", options.lifetime_years);
+    fail_usage("--lifetime: {} years make no sense; machines live up to 100",
+               options.lifetime_years);
   }
   if (!(options.duty > 0) || options.duty > 1) {
     fail_usage("--duty: {} makes no sense; a share above 0 and up to 1 is meant", options.duty);
@@ -170,6 +172,9 @@ MethodSheet footprint_of(const EnergyUse& use, const FootprintOptions& options) 
                 {"facility_energy_kWh", "kWh", "energy_kWh x PUE", options.pue->input("PUE")},
                 options.pue->value);
     facility.boundary = use.boundary + " x PUE";
+    const std::vector<std::string> above = omissions_above(Boundary::B4);
+    auto& omitted = sheet.omissions;
+    omitted.erase(std::remove(omitted.begin(), omitted.end(), above.front()), omitted.end());
     sheet.figures.push_back(std::move(facility));
   } else {
     sheet.notes.emplace_back("the facility is not counted: give --pue to multiply by its PUE");

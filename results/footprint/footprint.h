@@ -10,7 +10,7 @@
 namespace jb::results {
 
 inline constexpr double kJoulesPerKilowattHour = 3.6e6;
-inline constexpr double kPoundKg = 0.45359237;      // definition of the pound
+inline constexpr double kPoundKg = 0.45359237;        // definition of the pound
 inline constexpr double kHoursPerYear = 365.25 * 24;  // Julian year
 
 /// How often what was measured or modelled once was done on the way to a result.

@@ -28,16 +28,16 @@ struct Kind {
 // these are slips of unit (cents, MWh).
 constexpr Kind kGrid = {"grids", "--grid", "grid", "g/kWh", 0, 3000};
 constexpr Kind kPue = {"pue", "--pue", "PUE", "1", 1, 10};
-constexpr Kind kElectricity = {
-    "electricity", "--price", "price of electricity", "$/kWh", 0, 100};
+constexpr Kind kElectricity = {"electricity", "--price", "price of electricity", "$/kWh", 0, 100};
 constexpr Kind kCloud = {"cloud", "--cloud", "price of a rented machine", "$/h", 0, 1e5};
 constexpr Kind kFee = {"fees", "--fee", "carbon fee", "$/t", 0, 1e5};
 constexpr Kind kHardware = {"hardware", "--hardware", "embodied carbon", "kg", 0, 1e6};
 
 void check_value(const Kind& kind, double value, const std::string& where) {
   if (value >= kind.least && value <= kind.most) return;
-  fail_usage("{}: a {} of {} {} makes no sense; it lies between {} and {}", where, kind.what, value,
-             kind.unit, kind.least, kind.most);
+  const std::string unit(kind.unit);
+  fail_usage("{}: a {} of {}{} makes no sense; it lies between {} and {}", where, kind.what, value,
+             unit == "1" ? "" : " " + unit, kind.least, kind.most);
 }
 
 const Json& field(const Json& entry, const char* key, const std::string& where) {
@@ -86,7 +86,8 @@ FootprintConstant constant_from(const Json& entry, const Kind& kind, const std::
   }
   if (!year.is_null()) constant.year = year.get<int>();
   constant.source = text_field(entry, "source", where);
-  if (entry.contains("basis")) constant.basis = carbon_basis_from(text_field(entry, "basis", where));
+  if (entry.contains("basis"))
+    constant.basis = carbon_basis_from(text_field(entry, "basis", where));
   if (entry.contains("signal")) {
     constant.signal = carbon_signal_from(text_field(entry, "signal", where));
   }

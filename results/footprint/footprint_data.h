@@ -32,7 +32,7 @@ struct FootprintConstant {
   std::string unit;
   std::optional<int> year;
   std::string source;
-  CarbonBasis basis = CarbonBasis::location;     ///< of grids
+  CarbonBasis basis = CarbonBasis::location;    ///< of grids
   CarbonSignal signal = CarbonSignal::average;  ///< of grids
 
   /// Source with year, as method sheets print it.

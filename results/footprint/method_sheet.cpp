@@ -20,12 +20,11 @@ std::string unit_of(const std::string& name) {
   return metric != nullptr ? std::string(metric->unit) : std::string();
 }
 
+/// Indented text; lines after the first two columns deeper.
 std::string wrapped(const std::string& text, int width, int indent) {
+  const std::string margin(static_cast<std::size_t>(indent), ' ');
   std::string out;
-  for (const std::string& line : wrap(std::string(static_cast<std::size_t>(indent), ' ') + text,
-                                      width, indent + 2)) {
-    out += line + "\n";
-  }
+  for (const std::string& line : wrap(text, width - indent, 2)) out += margin + line + "\n";
   return out;
 }
 
@@ -114,7 +113,8 @@ const Figure& MethodSheet::at(const std::string& name) const {
 }
 
 Json to_json(const MethodSheet& sheet) {
-  Json json = {{"schema", kFootprintSchema}, {"subject", sheet.subject}, {"figures", Json::array()}};
+  Json json = {
+      {"schema", kFootprintSchema}, {"subject", sheet.subject}, {"figures", Json::array()}};
   for (const Figure& figure : sheet.figures) {
     if (!std::isfinite(figure.value)) fail_internal("figure '{}' is not finite", figure.name);
     Json one = {{"name", figure.name}, {"value", figure.value}};

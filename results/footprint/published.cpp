@@ -79,8 +79,8 @@ StrubellTables strubell_tables() {
   StrubellTables tables;
   tables.source = json.at("source").get<std::string>();
   tables.pue = data.pue(json.at("pue").get<std::string>());
-  tables.grid = data.grid(json.at("grid").get<std::string>(), CarbonBasis::location,
-                          CarbonSignal::average);
+  tables.grid =
+      data.grid(json.at("grid").get<std::string>(), CarbonBasis::location, CarbonSignal::average);
   tables.electricity = data.electricity(json.at("electricity").get<std::string>());
   tables.fee = data.fee(json.at("fee").get<std::string>());
   tables.development_power_source = json.at("development_power_source").get<std::string>();
@@ -119,9 +119,9 @@ PattersonTable patterson_table() {
     table.rows.push_back(row);
   }
   const Json& nas = json.at("nas_correction");
-  table.nas = {nas.at("of").get<std::string>(),      nas.at("of_hardware").get<std::string>(),
-               nas.at("reason").get<std::string>(),  nas.at("source").get<std::string>(),
-               nas.at("t_CO2e").get<double>(),       nas.at("too_high_average").get<double>(),
+  table.nas = {nas.at("of").get<std::string>(),        nas.at("of_hardware").get<std::string>(),
+               nas.at("reason").get<std::string>(),    nas.at("source").get<std::string>(),
+               nas.at("t_CO2e").get<double>(),         nas.at("too_high_average").get<double>(),
                nas.at("too_high_google").get<double>()};
   return table;
 }

@@ -20,11 +20,11 @@ struct StrubellRow {
   std::optional<double> kWh_pue_printed, co2e_lb_printed;
   double cloud_low_printed = 0, cloud_high_printed = 0;
 
-  std::optional<double> kWh_pue;   ///< 1.58 t p / 1000, eq. (1); B3 x PUE
-  std::optional<double> co2e_lb;   ///< 0.954 lb/kWh x kWh, eq. (2)
-  std::optional<double> co2e_t;    ///< tonnes
-  std::optional<double> fee_USD;   ///< $15 a tonne
-  std::optional<double> power_USD; ///< electricity
+  std::optional<double> kWh_pue;    ///< 1.58 t p / 1000, eq. (1); B3 x PUE
+  std::optional<double> co2e_lb;    ///< 0.954 lb/kWh x kWh, eq. (2)
+  std::optional<double> co2e_t;     ///< tonnes
+  std::optional<double> fee_USD;    ///< $15 a tonne
+  std::optional<double> power_USD;  ///< electricity
   double cloud_low = 0, cloud_high = 0;
 };
 
@@ -58,13 +58,13 @@ struct PattersonRow {
   double chips = 0, days = 0, power_W = 0, pue = 1, tdp_W = 0;
   double MWh_printed = 0, t_gross_printed = 0, t_net_printed = 0;
   double gross_kg_per_kWh = 0, net_kg_per_kWh = 0;
-  double MWh = 0;             ///< chips x 24 x days x W x PUE / 1e6; B3 x PUE
+  double MWh = 0;  ///< chips x 24 x days x W x PUE / 1e6; B3 x PUE
   double t_gross = 0, t_net = 0;
 };
 
 struct NasCorrection {
   std::string of, of_hardware, reason, source;
-  double t_CO2e = 0;                                ///< what the search came to
+  double t_CO2e = 0;                                 ///< what the search came to
   double too_high_average = 0, too_high_google = 0;  ///< as printed
 };
 

@@ -49,8 +49,8 @@ std::string hidden_precisions(const StrubellTables& tables, int width) {
   for (const StrubellRow& row : tables.rows) {
     if (row.hours == row.hours_printed) continue;
     out += paragraph(
-        fmt::format("* {} on {}: the table prints {} h; its other columns need {} h ({})", row.model,
-                    row.hardware, grouped(row.hours_printed),
+        fmt::format("* {} on {}: the table prints {} h; its other columns need {} h ({})",
+                    row.model, row.hardware, grouped(row.hours_printed),
                     grouped(row.hours, row.hours == std::floor(row.hours) ? 0 : 1), row.note),
         width, 2);
   }
@@ -105,12 +105,12 @@ std::string nas_note(const StrubellTables& tables, const NasCorrection& nas, int
   for (const StrubellRow& row : tables.rows) {
     if (row.model != nas.of || row.hardware != nas.of_hardware || !row.co2e_t) continue;
     return paragraph(
-        fmt::format("NAS corrected: {:.1f} t CO2e instead of {:.1f} t, {:.1f} times too high (printed: "
-                    "{:.0f}) for the search as it was run, {} times ({:.1f} t) for an average "
-                    "organisation: {}. {}.",
-                    nas.t_CO2e, *row.co2e_t, *row.co2e_t / nas.t_CO2e, nas.too_high_google,
-                    nas.too_high_average, *row.co2e_t / nas.too_high_average, nas.reason,
-                    nas.source),
+        fmt::format(
+            "NAS corrected: {:.1f} t CO2e instead of {:.1f} t, {:.1f} times too high (printed: "
+            "{:.0f}) for the search as it was run, {} times ({:.1f} t) for an average "
+            "organisation: {}. {}.",
+            nas.t_CO2e, *row.co2e_t, *row.co2e_t / nas.t_CO2e, nas.too_high_google,
+            nas.too_high_average, *row.co2e_t / nas.too_high_average, nas.reason, nas.source),
         width, 2);
   }
   fail_internal("the corrected row is not there");
@@ -144,12 +144,13 @@ std::string patterson_text(const TableStyle& style) {
                      fmt::format("{}", row.MWh_printed), fmt::format("{:.1f}", row.t_gross),
                      fmt::format("{:.1f}", row.t_net)});
   }
-  out += "\n" + render_table({left("model"), left("chips"), right("days"), right("W/chip"),
-                              right("PUE", 1), right("MWh"), right("printed", 2),
-                              right("t gross"), right("t net")},
-                             cells, style);
+  out += "\n" + render_table(
+                    {left("model"), left("chips"), right("days"), right("W/chip"), right("PUE", 1),
+                     right("MWh"), right("printed", 2), right("t gross"), right("t net")},
+                    cells, style);
   out += paragraph(
-      "gross: location-based; net: market-based, of the clean energy bought. W/chip is the system's "
+      "gross: location-based; net: market-based, of the clean energy bought. W/chip is the "
+      "system's "
       "power, which exceeds the TDP where the rest of the system draws more (V100: 330 of 300 W).",
       style.width, 2);
   out += nas_note(strubell_tables(), table.nas, style.width);
@@ -163,10 +164,14 @@ Json number_or_null(const std::optional<double>& value) {
 Json strubell_json() {
   const StrubellTables tables = strubell_tables();
   const NasCorrection nas = patterson_table().nas;
-  Json json = {{"schema", kFootprintSchema},    {"publication", "strubell2019"},
-               {"source", tables.source},       {"provenance", "literature"},
-               {"boundary", "B3 x PUE"},        {"pue", tables.pue.value},
-               {"grid_g_per_kWh", tables.grid.value}, {"rows", Json::array()}};
+  Json json = {{"schema", kFootprintSchema},
+               {"publication", "strubell2019"},
+               {"source", tables.source},
+               {"provenance", "literature"},
+               {"boundary", "B3 x PUE"},
+               {"pue", tables.pue.value},
+               {"grid_g_per_kWh", tables.grid.value},
+               {"rows", Json::array()}};
   for (const StrubellRow& row : tables.rows) {
     Json one = {{"model", row.model},
                 {"hardware", row.hardware},
@@ -213,12 +218,9 @@ Json strubell_json() {
 
 Json patterson_json() {
   const PattersonTable table = patterson_table();
-  Json json = {{"schema", kFootprintSchema},
-               {"publication", "patterson2021"},
-               {"source", table.source},
-               {"provenance", "literature"},
-               {"boundary", "B3 x PUE"},
-               {"rows", Json::array()}};
+  Json json = {{"schema", kFootprintSchema}, {"publication", "patterson2021"},
+               {"source", table.source},     {"provenance", "literature"},
+               {"boundary", "B3 x PUE"},     {"rows", Json::array()}};
   for (const PattersonRow& row : table.rows) {
     json["rows"].push_back({{"model", row.model},
                             {"chip", row.chip},
@@ -268,29 +270,56 @@ MethodSheet published_sheet(const std::string& name) {
     for (const StrubellRow& row : tables.rows) {
       const std::string of = row.model + ", " + row.hardware;
       if (row.kWh_pue) {
-        add({"energy_kWh: " + of, *row.kWh_pue, {}, {}, "kWh", "B3 x PUE",
-             "PUE x t x power / 1000", // eq. (1)
+        add({"energy_kWh: " + of,
+             *row.kWh_pue,
+             {},
+             {},
+             "kWh",
+             "B3 x PUE",
+             "PUE x t x power / 1000",  // eq. (1)
              {tables.pue.input("PUE"),
               {"t", row.hours, "h", row.note.empty() ? tables.source : row.note},
               {"power", *row.power_W, "W", tables.source}}});
-        add({"carbon_lb: " + of, *row.co2e_lb, {}, {}, "lb CO2e", "B3 x PUE",
-             "energy_kWh x intensity / 453.59237", {tables.grid.input("intensity")}});
+        add({"carbon_lb: " + of,
+             *row.co2e_lb,
+             {},
+             {},
+             "lb CO2e",
+             "B3 x PUE",
+             "energy_kWh x intensity / 453.59237",
+             {tables.grid.input("intensity")}});
       }
-      add({"cloud_USD: " + of, row.cloud_low, row.cloud_low, row.cloud_high, "$", "",
-           "devices x t x price of a device-hour", {{"devices", row.devices, "1", tables.source}}});
+      add({"cloud_USD: " + of,
+           row.cloud_low,
+           row.cloud_low,
+           row.cloud_high,
+           "$",
+           "",
+           "devices x t x price of a device-hour",
+           {{"devices", row.devices, "1", tables.source}}});
     }
     sheet.omissions = {"host parts other than processors, memory and GPUs",
                        "carbon embodied in the machines"};
   } else {
     const PattersonTable table = patterson_table();
     for (const PattersonRow& row : table.rows) {
-      add({"energy_MWh: " + row.model, row.MWh, {}, {}, "MWh", "B3 x PUE",
+      add({"energy_MWh: " + row.model,
+           row.MWh,
+           {},
+           {},
+           "MWh",
+           "B3 x PUE",
            "chips x 24 x days x power x PUE / 1e6",
            {{"chips", row.chips, "1", table.source},
             {"days", row.days, "d", table.source},
             {"power", row.power_W, "W", table.source + "; of the system, a chip"},
             {"PUE", row.pue, "1", table.source}}});
-      add({"carbon_t: " + row.model, row.t_gross, {}, {}, "t CO2e", "B3 x PUE",
+      add({"carbon_t: " + row.model,
+           row.t_gross,
+           {},
+           {},
+           "t CO2e",
+           "B3 x PUE",
            "energy_MWh x gross intensity",
            {{"gross intensity", row.gross_kg_per_kWh, "kg/kWh", table.source}}});
     }

@@ -89,8 +89,8 @@ EnergyUse energy_of(const Record& record, double executions, const std::string& 
   const Found found = find_energy(record, boundary);
   const Quantity& quantity = *found.quantity;
   const double once = quantity.value * record.work.macs;
-  const double setup = quantity_or_zero(record, "setup_energy_J") +
-                       quantity_or_zero(record, "calibration_energy_J");
+  const double setup =
+      quantity_or_zero(record, "setup_energy_J") + quantity_or_zero(record, "calibration_energy_J");
   const bool measured = quantity.provenance == Provenance::measured;
   EnergyUse use;
   use.subject = fmt::format("record {} ({})", record.record_id, point_label(record.point));
@@ -132,11 +132,11 @@ MethodSheet joules_per_point(const Record& base, const Record& better,
   const EnergyUse from = energy_of(base, 1, boundary);
   const EnergyUse to = energy_of(better, 1, boundary);
   if (from.boundary != to.boundary || from.provenance != to.provenance) {
-    throw Error(ErrorCode::not_comparable,
-                fmt::format("the records are not comparable: one holds {} energy at {}, the other "
-                            "{} energy at {}; name one --boundary that both hold",
-                            name_of(from.provenance), from.boundary, name_of(to.provenance),
-                            to.boundary));
+    throw Error(
+        ErrorCode::not_comparable,
+        fmt::format("the records are not comparable: one holds {} energy at {}, the other "
+                    "{} energy at {}; name one --boundary that both hold",
+                    name_of(from.provenance), from.boundary, name_of(to.provenance), to.boundary));
   }
   const auto accuracy = [](const Record& record) {
     const Quantity* quantity = record.find("accuracy_top1_frac");

@@ -41,7 +41,6 @@ EnergyUse energy_of(const Record& record, double executions, const std::string& 
 
 /// Joules more per percentage point of top-1 accuracy gained from `base` to `better`.
 /// Error not_comparable at different boundaries; usage error without accuracies.
-MethodSheet joules_per_point(const Record& base, const Record& better,
-                             const std::string& boundary);
+MethodSheet joules_per_point(const Record& base, const Record& better, const std::string& boundary);
 
 }  // namespace jb::results

@@ -66,10 +66,9 @@ std::string tornado_text(const Tornado& tornado, const TableStyle& style) {
   }
   std::vector<std::vector<std::string>> cells;
   for (const Swing& swing : tornado.swings) {
-    cells.push_back({swing.assumption, swing.low_at, swing.high_at,
-                     fmt::format("{:.4g}", swing.answer_low),
-                     fmt::format("{:.4g}", swing.answer_high),
-                     bar(swing, tornado.base, least, most)});
+    cells.push_back(
+        {swing.assumption, swing.low_at, swing.high_at, fmt::format("{:.4g}", swing.answer_low),
+         fmt::format("{:.4g}", swing.answer_high), bar(swing, tornado.base, least, most)});
   }
   return out + "\n" +
          render_table({{"assumption", Align::left, 0},

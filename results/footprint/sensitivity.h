@@ -12,10 +12,10 @@ namespace jb::results {
 
 /// One assumption and what the answer becomes at both ends of its range.
 struct Swing {
-  std::string assumption;         ///< "PUE"
+  std::string assumption;                ///< "PUE"
   std::string low_at, base_at, high_at;  ///< values with unit, as text: "1.1", "USA 369.5 g/kWh"
-  std::string source;             ///< of the range
-  double answer_low = 0;          ///< the answer where the assumption stands at its low value
+  std::string source;                    ///< of the range
+  double answer_low = 0;  ///< the answer where the assumption stands at its low value
   double answer_high = 0;
   [[nodiscard]] double width() const noexcept;
 };
