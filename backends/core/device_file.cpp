@@ -193,6 +193,11 @@ DeviceSpec load_device_file(const std::vector<ParameterSpec>& schema, const std:
   spec.schema_ =
       std::make_shared<const std::vector<ParameterSpec>>(parameters_of(schema, architecture));
   spec.values_ = read_parameters({schema, *spec.schema_, backend, architecture}, parameters, where);
+  spec.folder_ = path.parent_path();
+  for (const ParameterSpec& row : *spec.schema_) {
+    if (row.type != ParameterType::file) continue;
+    check_parameter_file(spec.file(row.key), where + ", parameter '" + row.key + "'");
+  }
   return spec;
 }
 

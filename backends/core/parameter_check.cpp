@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 
 #include "backends/core/error.h"
 #include "backends/core/text.h"
@@ -19,6 +21,8 @@ std::string type_name(ParameterType type) {
       return "true or false";
     case ParameterType::choice:
       return "a name";
+    case ParameterType::file:
+      return "the name of a file";
   }
   return "?";
 }
@@ -33,6 +37,14 @@ double checked_range(const ParameterSpec& spec, double value, const std::string&
   if (!(value >= spec.min && value <= spec.max)) {
     fail_usage("{}: parameter '{}' is {} but must lie in {}", where, spec.key, shortest(value),
                allowed_range(spec));
+  }
+  return value;
+}
+
+std::string checked_path(const ParameterSpec& spec, const std::string& value,
+                         const std::string& where) {
+  if (has_control_characters(value)) {
+    fail_usage("{}: parameter '{}' must not hold control characters", where, spec.key);
   }
   return value;
 }
@@ -84,6 +96,8 @@ std::string allowed_range(const ParameterSpec& spec) {
       return "true or false";
     case ParameterType::choice:
       return "one of " + join(spec.choices);
+    case ParameterType::file:
+      return "a file's path, or nothing";
     case ParameterType::number:
     case ParameterType::integer:
       break;
@@ -112,6 +126,9 @@ ParameterData value_from_json(const ParameterSpec& spec, const Json& json,
     case ParameterType::choice:
       if (!json.is_string()) refuse_type(spec, got, where);
       return checked_choice(spec, json.get<std::string>(), where);
+    case ParameterType::file:
+      if (!json.is_string()) refuse_type(spec, got, where);
+      return checked_path(spec, json.get<std::string>(), where);
   }
   fail_internal("parameter '{}' has no type", spec.key);
 }
@@ -136,8 +153,33 @@ ParameterData value_from_text(const ParameterSpec& spec, const std::string& text
       refuse_type(spec, "'" + text + "'", where);
     case ParameterType::choice:
       return checked_choice(spec, text, where);
+    case ParameterType::file:
+      return checked_path(spec, text, where);
   }
   fail_internal("parameter '{}' has no type", spec.key);
+}
+
+void check_parameter_file(const std::filesystem::path& path, const std::string& where) {
+  if (path.empty()) return;
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) {
+    fail_usage("{}: there is no file '{}' (paths in a device file start at its folder)", where,
+               path.string());
+  }
+  const std::uintmax_t bytes = std::filesystem::file_size(path, error);
+  if (error || bytes > kMostParameterFileBytes) {
+    fail_usage("{}: '{}' is larger than {} bytes", where, path.string(), kMostParameterFileBytes);
+  }
+}
+
+std::string parameter_file_text(const std::filesystem::path& path, const std::string& where) {
+  check_parameter_file(path, where);
+  std::ifstream stream(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  if (stream.bad() || !stream.is_open()) {
+    fail_usage("{}: '{}' cannot be read", where, path.string());
+  }
+  return text;
 }
 
 }  // namespace jb

@@ -1,6 +1,7 @@
 #pragma once
 // Checks of one parameter's value against its schema, shared by device files and `--set`.
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -38,5 +39,10 @@ ParameterData value_from_json(const ParameterSpec& spec, const Json& json,
                               const std::string& where);
 ParameterData value_from_text(const ParameterSpec& spec, const std::string& text,
                               const std::string& where);
+
+/// Usage error unless `path` is empty or a file of at most kMostParameterFileBytes.
+void check_parameter_file(const std::filesystem::path& path, const std::string& where);
+/// What such a file holds; the same checks.
+std::string parameter_file_text(const std::filesystem::path& path, const std::string& where);
 
 }  // namespace jb

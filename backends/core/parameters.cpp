@@ -77,6 +77,12 @@ const std::string& DeviceSpec::text(std::string_view key) const {
   return *value;
 }
 
+std::filesystem::path DeviceSpec::file(std::string_view key) const {
+  const std::string& name = text(key);
+  if (name.empty()) return {};
+  return overrides_.contains(std::string(key)) ? std::filesystem::path(name) : folder_ / name;
+}
+
 void DeviceSpec::set(const std::string& key, const std::string& value_text) {
   const auto kind = values_.find(kArchitectureKey);
   const std::string architecture =
@@ -93,12 +99,17 @@ void DeviceSpec::set(const std::string& key, const std::string& value_text) {
   target.value = value_from_text(spec, value_text, "--set " + key);
   target.source = "--set";
   overrides_[key] = value_text;
+  if (spec.type == ParameterType::file) check_parameter_file(file(key), "--set " + key);
 }
 
 std::string DeviceSpec::hash() const {
   std::string text = backend_ + '\n' + name_ + '\n';
   for (const auto& [key, value] : values_) {
     text += key + '=' + std::visit(AsText{}, value.value) + '\n';
+  }
+  for (const ParameterSpec& spec : *schema_) {
+    if (spec.type != ParameterType::file || this->text(spec.key).empty()) continue;
+    text += spec.key + " holds " + parameter_file_text(file(spec.key), spec.key) + '\n';
   }
   return hash_hex(text);
 }
@@ -163,6 +174,13 @@ ParameterSpec choice_spec(std::string key, std::vector<std::string> choices,
   ParameterSpec spec{std::move(key),     ParameterType::choice,  "1", 0, 0,
                      std::move(choices), std::move(description), {}};
   if (fallback) spec.fallback = *fallback;
+  return spec;
+}
+
+ParameterSpec file_spec(std::string key, std::string description) {
+  ParameterSpec spec{
+      std::move(key), ParameterType::file, "1", 0, 0, {}, std::move(description), {}};
+  spec.fallback = std::string();
   return spec;
 }
 

@@ -30,7 +30,14 @@ enum class ConstantClass : std::uint8_t { exact, A, B, C, D };
 std::string_view name_of(ConstantClass c) noexcept;
 std::optional<ConstantClass> constant_class_from(std::string_view name) noexcept;
 
-enum class ParameterType : std::uint8_t { number, integer, boolean, choice };
+enum class ParameterType : std::uint8_t {
+  number,
+  integer,
+  boolean,
+  choice,
+  file,  ///< a path, relative to the device file's folder (`--set`: to the working folder); "":
+         ///< none
+};
 
 /// One key that a backend's device files may hold.
 struct ParameterSpec {
@@ -81,6 +88,8 @@ class DeviceSpec {
   [[nodiscard]] std::int64_t integer(std::string_view key) const;
   [[nodiscard]] bool flag(std::string_view key) const;
   [[nodiscard]] const std::string& text(std::string_view key) const;
+  /// Where the file that a `file` parameter names lies; empty when it names none.
+  [[nodiscard]] std::filesystem::path file(std::string_view key) const;
   [[nodiscard]] const ParameterValue& at(
       std::string_view key) const;  ///< internal error: no such key
 
@@ -94,7 +103,8 @@ class DeviceSpec {
   /// The keys of this device's kind.
   [[nodiscard]] const std::vector<ParameterSpec>& schema() const noexcept { return *schema_; }
 
-  /// Hash of backend, name and every parameter's value (not of sources), overrides included.
+  /// Hash of backend, name and every parameter's value (not of sources; of files their content),
+  /// overrides included.
   [[nodiscard]] std::string hash() const;
 
  private:
@@ -104,6 +114,7 @@ class DeviceSpec {
   const std::vector<ParameterSpec>* backend_schema_ = nullptr;  ///< keys of every kind
   std::shared_ptr<const std::vector<ParameterSpec>> schema_;
   std::string backend_;
+  std::filesystem::path folder_;  ///< of the device file
   std::string name_;
   std::string description_;
   bool theory_bound_ = false;
@@ -140,5 +151,8 @@ ParameterSpec flag_spec(std::string key, std::string description,
                         std::optional<bool> fallback = {});
 ParameterSpec choice_spec(std::string key, std::vector<std::string> choices,
                           std::string description, std::optional<std::string> fallback = {});
+/// A file of at most kMostParameterFileBytes; none by default.
+ParameterSpec file_spec(std::string key, std::string description);
+inline constexpr std::uintmax_t kMostParameterFileBytes = 1U << 20U;
 
 }  // namespace jb

@@ -40,7 +40,7 @@ Reading CrossbarPlan::read(double age_s, std::uint64_t reading) const {
   const Pass settings = pass(false, {});
   const std::vector<RandomStream> white =
       white_streams("crossbar.white.calibration", settings.inputs.tiles);
-  const CellClock clock = clock_at(config.cell, age_s);
+  const CellClock clock = clock_at(config.cell, age_s, machine_->epoch.temperature_C);
   const MatrixView<const double> weights = std::as_const(weights_).view();
   const auto width = static_cast<std::size_t>(cols());
   const std::int64_t asked = config.calibration_vectors;

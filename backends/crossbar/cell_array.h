@@ -8,18 +8,9 @@
 #include "backends/backend.h"
 #include "backends/core/matrix.h"
 #include "backends/crossbar/config.h"
+#include "backends/crossbar/device_plane.h"
 
 namespace jb::crossbar {
-
-/// What the cells see of the clock at one age: computed once, used for every cell.
-struct CellClock {
-  double log_time = 0;        ///< ln((age + t0) / t0)
-  double flicker_growth = 0;  ///< sqrt(ln((t + t_read) / (2 t_read))), t = age + t0
-  std::uint64_t epoch = 0;    ///< key of the 1/f noise of this age
-};
-
-/// The clock of `model` at `age_s` >= 0 seconds since programming.
-[[nodiscard]] CellClock clock_at(const CellModel& model, double age_s);
 
 /// Pairs for a k x n matrix of weights. Conductances are relative to g_max.
 class CellArray {
@@ -49,6 +40,9 @@ class CellArray {
   void white_variance(MatrixView<const double> weights, std::int64_t row, const CellClock& clock,
                       std::span<double> out) const;
 
+  /// Devices that never change.
+  [[nodiscard]] FaultMap faults() const { return devices_.faults(); }
+
   /// Array units (sums of g x) per unit of an effective weight.
   [[nodiscard]] double weight_unit() const noexcept;
   /// |B| of the largest weight that the mapping holds.
@@ -59,16 +53,9 @@ class CellArray {
   [[nodiscard]] bool integer() const noexcept;
 
  private:
-  void program_row(MatrixView<const double> weights, std::int64_t row, std::uint64_t event,
-                   std::span<float> scratch);
-
   const Config* config_;
-  RandomStream program_noise_;
-  RandomStream exponent_;
-  RandomStream flicker_;
+  DevicePlane devices_;  // k x 2n, g+ and g- side by side; empty for ideal cells
   double full_scale_ = 0;
-  Matrix<float> programmed_;  // k x 2n, g+ and g- side by side; empty for ideal cells
-  Matrix<float> exponents_;   // k x 2n
 };
 
 }  // namespace jb::crossbar

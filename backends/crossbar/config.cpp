@@ -92,6 +92,7 @@ Config config_from(const DeviceSpec& spec) {
   config.mapping = mapping_from(spec);
   config.cells_per_polarity = spec.integer("cell.per_polarity");
   config.cell = cell_model_from(spec);
+  config.cell.off_state = config.mapping.g_min;
   config.update = pulses_from(spec);
   config.headroom = spec.number("weight.headroom");
   read_converters(spec, config);
@@ -109,7 +110,7 @@ analog::Adc Config::adc(std::int64_t inputs) const {
 }
 
 bool Config::exact_weights() const noexcept {
-  return cell.ideal && cell.white == 0 && mapping.steps() == 0 && adc_bits == 0;
+  return cell.ideal && !cell.has_white() && mapping.steps() == 0 && adc_bits == 0;
 }
 
 std::string Config::variant() const {

@@ -31,9 +31,19 @@ void add_array(Schema& s) {
 }
 
 void add_cell(Schema& s) {
-  s.push_back(choice_spec("cell.model",
-                          {"ideal", "pcm-like", "pcm-hermes-1dev", "pcm-hermes-2dev", "generic"},
+  s.push_back(choice_spec("cell.model", cell_model_names(),
                           "statistics of programming, drift and read noise", "ideal"));
+  s.push_back(file_spec("cell.table",
+                        "table: CSV file of measured cells, age_s,target_uS,mean_uS,std_uS"
+                        "[,read_std_uS]; its path starts at the device file's folder"));
+  s.push_back(number_spec("cell.i_max_nA", "nA", 1e-3, 1e9,
+                          "sonos, floating-gate: current of the largest state, at which the fits "
+                          "are read",
+                          1600.0));
+  s.push_back(number_spec("cell.mismatch", "1", 0, 1,
+                          "sram-charge: std of a cell's capacitor, relative", 0.0));
+  s.push_back(choice_spec("program.acceptance", {"0.2%", "2%"},
+                          "reram-cmo: window of program-and-verify around the target", "2%"));
   s.push_back(number_spec("program.scale", "1", 0, 1e3, "multiplies the programming error", 1.0));
   const char* const order[] = {"c0", "c1", "c2", "c3", "c4"};
   for (const char* c : order) {
@@ -42,19 +52,59 @@ void add_cell(Schema& s) {
                             "programmed conductance",
                             0.0));
   }
-  s.push_back(number_spec("drift.scale", "1", 0, 1e3, "multiplies the drift exponents", 1.0));
-  s.push_back(number_spec("drift.nu_mean", "1", -1, 1, "generic cell: mean drift exponent", 0.0));
+  s.push_back(number_spec("drift.scale", "1", 0, 1e3,
+                          "multiplies the drift exponents, or what time adds to means and "
+                          "deviations",
+                          1.0));
+  s.push_back(number_spec("drift.nu_mean", "1", -1, 1,
+                          "cells without a drift of their own: mean exponent", 0.0));
   s.push_back(number_spec("drift.nu_std", "1", 0, 1,
-                          "generic cell: spread of the exponent between cells", 0.0));
+                          "cells without a drift of their own: spread of the exponent between "
+                          "cells",
+                          0.0));
   s.push_back(number_spec("drift.t0_s", "s", 1e-9, 1e9,
-                          "generic cell: end of programming to first read", 20.0));
-  s.push_back(number_spec("read.scale", "1", 0, 1e3, "multiplies the 1/f read noise", 1.0));
+                          "cells without a drift of their own: end of programming to first read",
+                          20.0));
+  s.push_back(number_spec("read.scale", "1", 0, 1e3,
+                          "multiplies the published read noise of a model, and read.flicker", 1.0));
   s.push_back(number_spec("read.flicker", "1", 0, 1,
-                          "generic cell: 1/f read noise relative to G before its growth", 0.0));
-  s.push_back(
-      number_spec("read.t_read_s", "s", 1e-12, 1, "generic cell: duration of one read", 250e-9));
+                          "cells without 1/f noise of their own: its std relative to G before its "
+                          "growth",
+                          0.0));
+  s.push_back(number_spec("read.t_read_s", "s", 1e-12, 1,
+                          "cells without 1/f noise of their own: duration of one read", 250e-9));
   s.push_back(number_spec("read.white", "1", 0, 1,
-                          "read noise drawn anew per product: std relative to G", 0.0));
+                          "read noise drawn anew per product: std relative to G, beside the "
+                          "model's own",
+                          0.0));
+  s.push_back(number_spec("read.white_floor", "1", 0, 1,
+                          "read noise drawn anew per product: std of each cell at full-scale "
+                          "input, relative to the largest conductance",
+                          0.0));
+}
+
+void add_environment(Schema& s) {
+  s.push_back(number_spec("fault.stuck_off", "1", 0, 1,
+                          "share of devices that stay at the smallest conductance", 0.0));
+  s.push_back(number_spec("fault.stuck_on", "1", 0, 1,
+                          "share of devices that stay at the largest conductance", 0.0));
+  s.push_back(choice_spec("temperature.law", {"none", "linear", "arrhenius", "subthreshold"},
+                          "how cells answer to --temperature: not at all, by temperature.per_K, "
+                          "by temperature.activation_eV, or as the current of a transistor below "
+                          "its threshold",
+                          "none"));
+  s.push_back(number_spec("temperature.reference_C", "degC", -273, 1000,
+                          "temperature at which the cells' data hold", 25.0));
+  s.push_back(number_spec("temperature.per_K", "1/K", -1, 1,
+                          "linear: relative change of a conductance", 0.0));
+  s.push_back(number_spec("temperature.activation_eV", "eV", 0, 5,
+                          "arrhenius: activation energy of the conductance", 0.0));
+  s.push_back(number_spec("temperature.threshold_state", "1", 1e-12, 1e12,
+                          "subthreshold: state at which the gate is at its threshold, relative to "
+                          "the largest",
+                          1.0));
+  s.push_back(number_spec("temperature.drift_activation_eV", "eV", 0, 5,
+                          "activation energy by which warm cells age faster; 0: they do not", 0.0));
 }
 
 void add_converters(Schema& s) {
@@ -142,6 +192,7 @@ Schema make_schema() {
   Schema s;
   add_array(s);
   add_cell(s);
+  add_environment(s);
   add_converters(s);
   add_updates(s);
   add_prices(s);

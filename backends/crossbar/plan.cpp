@@ -98,7 +98,7 @@ void CrossbarPlan::program(std::uint64_t event) {
 }
 
 void CrossbarPlan::age_changed() {
-  if (resident_ && !machine_->config.cell.ideal) drop_effective();
+  if (resident_ && machine_->config.cell.ages()) drop_effective();
 }
 
 void CrossbarPlan::drop_effective() {
@@ -134,7 +134,7 @@ void CrossbarPlan::draw_converters() {
 std::vector<RandomStream> CrossbarPlan::white_streams(std::string_view what,
                                                       std::int64_t tiles) const {
   std::vector<RandomStream> streams;
-  if (machine_->config.cell.white == 0) return streams;
+  if (!machine_->config.cell.has_white()) return streams;
   for (std::int64_t t = 0; t < tiles; ++t) {
     streams.emplace_back(machine_->instance.seed, machine_->instance.instance, tag_of(what),
                          scope_of_tile(scope_, t));
@@ -193,7 +193,7 @@ const PackedTiles<U>& CrossbarPlan::effective_tiles(bool transposed) {
   if (cache.valid) return cache.tiles;
   const Config& config = machine_->config;
   const MatrixView<const double> weights = std::as_const(weights_).view();
-  const CellClock clock = clock_at(config.cell, cell_age());
+  const CellClock clock = clock_at(config.cell, cell_age(), machine_->epoch.temperature_C);
   const Partition inputs = layout_of(config, rows(), cols(), transposed).inputs;
   const auto matrix_of = [&](auto fill_row) {
     Matrix<U> full(rows(), cols());
@@ -210,7 +210,7 @@ const PackedTiles<U>& CrossbarPlan::effective_tiles(bool transposed) {
   const Matrix<U> effective = matrix_of(
       [&](std::int64_t row, std::span<double> out) { cells_.effective(weights, row, clock, out); });
   Matrix<U> variances;
-  if (config.cell.white > 0) {
+  if (config.cell.has_white()) {
     variances = matrix_of([&](std::int64_t row, std::span<double> out) {
       cells_.white_variance(weights, row, clock, out);
     });
@@ -222,7 +222,7 @@ const PackedTiles<U>& CrossbarPlan::effective_tiles(bool transposed) {
   };
   for (std::int64_t t = 0; t < inputs.tiles; ++t) {
     add_tile(effective, t);
-    if (config.cell.white > 0) add_tile(variances, t);
+    if (config.cell.has_white()) add_tile(variances, t);
   }
   cache.tiles.segments = pack_segments<U>(segments);
   cache.valid = true;

@@ -19,6 +19,8 @@ const char* type_name(ParameterType type) {
       return "boolean";
     case ParameterType::choice:
       return "choice";
+    case ParameterType::file:
+      return "file";
   }
   return "number";
 }
@@ -110,6 +112,8 @@ std::string range_text(const ParameterSpec& parameter) {
       return "true or false";
     case ParameterType::choice:
       return join(parameter.choices);
+    case ParameterType::file:
+      return "a file's path, or nothing";
     case ParameterType::number:
     case ParameterType::integer:
       break;

@@ -3,12 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include "backends/analog/drift.h"
-#include "backends/core/json_file.h"
 #include "backends/crossbar/cell_array.h"
 #include "tests/support/crossbar_device.h"
 
@@ -150,8 +147,10 @@ TEST(CrossbarCells, OneCellKeepsItsExponentForLife) {
   const std::vector<double> again = exponents(10, 1000);
   double spread = 0;
   for (std::size_t i = 0; i < young.size(); ++i) {
-    EXPECT_NEAR(young[i], old[i], 1e-9);
-    EXPECT_NEAR(young[i], again[i], 1e-9);
+    // Conductances are floats (relative error 6e-8, exponentials 2e-7) over log times of 1.4 and
+    // 8.1 to either side of the difference.
+    EXPECT_NEAR(young[i], old[i], 1e-6);
+    EXPECT_NEAR(young[i], again[i], 1e-6);
     spread = std::fmax(spread, std::fabs(young[i] - young[0]));
   }
   EXPECT_GT(spread, 0.005);  // and cells differ from each other
@@ -175,31 +174,6 @@ TEST(CrossbarCells, GenericModelHoldsTheCoefficientsOfItsFile) {
   EXPECT_NEAR(seen.mean, expected.mean, 5 * seen.std / std::sqrt(kSamples));
   const double programming = 0.2 / 25 * expected.mean / 0.5;
   EXPECT_NEAR(seen.std, std::hypot(expected.std, programming), 0.02 * seen.std);
-}
-
-TEST(CrossbarCells, EveryPcmStatisticOfTheReferenceFile) {
-  const char* folder = std::getenv("JOULEBENCH_TEST_DATA");
-  if (folder == nullptr) GTEST_SKIP() << "JOULEBENCH_TEST_DATA is not set";
-  const Json file =
-      read_json_file(std::filesystem::path(folder) / "crossbar" / "aihwkit_reference.json");
-  const std::pair<const char*, const char*> models[] = {{"PCMLike", "pcm-like"},
-                                                        {"Hermes_1dev", "pcm-hermes-1dev"},
-                                                        {"Hermes_2dev", "pcm-hermes-2dev"}};
-  for (const auto& [published, ours] : models) {
-    const Json& model = file.at("models").at(published);
-    const double g_max = model.at("config").at("g_max").get<double>();
-    const Config config = config_of(ours);
-    for (const Json& target : model.at("targets")) {
-      const double g_uS = target.at("g_target").get<double>();
-      const Population cells(config, g_uS / g_max);
-      for (const Age& age : kAges) {
-        const Json& expected = target.at("drifted").at(age.name);
-        expect_statistics(cells.at(age.seconds), g_max, expected.at("mean").get<double>(),
-                          expected.at("std").get<double>(), 0,
-                          fmt::format("{} {} uS at {}", published, g_uS, age.name));
-      }
-    }
-  }
 }
 
 }  // namespace

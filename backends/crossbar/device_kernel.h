@@ -1,0 +1,57 @@
+#pragma once
+// Loops over devices that exist once per instruction set; device_plane.cpp chooses at run time.
+
+#include <cstdint>
+
+namespace jb::crossbar::kernels {
+
+/// States of stuck devices: marks below every conductance.
+inline constexpr float kStuckOff = -1;
+inline constexpr float kStuckOn = -2;
+
+/// Tables of StateTable; null where the model has no such law.
+struct ProgramLaws {
+  const float* program_std;
+  const float* nu_mean;
+  const float* nu_std;
+  float low, high;
+};
+
+/// A model at one age.
+struct AgeLaws {
+  bool power_law;        ///< second numbers are drift exponents
+  float log_time;        ///< ln((age + t0) / t0)
+  const float* mean;     ///< retention: mean and deviation at the age, second numbers are places
+  const float* std;      ///< in the distribution
+  const float* flicker;  ///< 1/f noise; null: none at this age
+  bool flicker_absolute;
+  float growth;           ///< of the 1/f noise
+  float factor;           ///< by temperature
+  const float* by_state;  ///< the state at this temperature; null: the same
+  float low, high;
+  float off;  ///< conductance of devices stuck there
+};
+
+struct DeviceKernel {
+  /// state = target + std z_error, and second = |nu_mean + nu_std z_second| where there is a law
+  /// for it (else it is left alone).
+  void (*program)(const ProgramLaws& laws, const float* target, const float* z_error,
+                  const float* z_second, std::int64_t n, float* state, float* second);
+  /// Conductances at an age; z: the 1/f noise, null without it; second: null without it.
+  void (*age)(const AgeLaws& laws, const float* state, const float* second, const float* z,
+              std::int64_t n, float* out);
+  /// out = table(x)
+  void (*look_up)(const float* table, const float* x, std::int64_t n, float* out);
+};
+
+namespace baseline {
+extern const DeviceKernel kDevices;
+}
+namespace avx2 {
+extern const DeviceKernel kDevices;
+}
+namespace avx512 {
+extern const DeviceKernel kDevices;
+}
+
+}  // namespace jb::crossbar::kernels

@@ -1,0 +1,163 @@
+#include "backends/crossbar/device_plane.h"
+
+#include <algorithm>
+
+#include "backends/core/kernels.h"
+#include "backends/core/threads.h"
+#include "backends/crossbar/device_kernel.h"
+
+namespace jb::crossbar {
+namespace {
+
+const kernels::DeviceKernel& kernel() {
+  static const kernels::DeviceKernel& chosen = []() -> const kernels::DeviceKernel& {
+    const int level = jb::kernels::isa_level();
+    return level == 2 ? kernels::avx512::kDevices
+                      : (level == 1 ? kernels::avx2::kDevices : kernels::baseline::kDevices);
+  }();
+  return chosen;
+}
+
+// Devices that one thread programs at a time: its scratch stays in the cache.
+constexpr std::int64_t kDevicesPerPiece = 1 << 14;
+constexpr float kNoBound = 1e30F;
+
+constexpr std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) noexcept {
+  // Finaliser of SplitMix64 (Steele et al., OOPSLA 2014).
+  std::uint64_t x = hash + 0x9e3779b97f4a7c15ULL + value;
+  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31U);
+}
+
+}  // namespace
+
+void FaultMap::add(const FaultMap& other) noexcept {
+  devices += other.devices;
+  stuck_off += other.stuck_off;
+  stuck_on += other.stuck_on;
+  hash = mixed(hash, other.hash);
+}
+
+DevicePlane::DevicePlane(const CellModel& model, const DeviceInstance& instance,
+                         std::uint64_t scope)
+    : model_(&model),
+      error_(instance.seed, instance.instance, tag_of("crossbar.program"), scope),
+      second_(instance.seed, instance.instance, tag_of("crossbar.exponent"), scope),
+      flicker_(instance.seed, instance.instance, tag_of("crossbar.flicker"), scope),
+      fault_(instance.seed, instance.instance, tag_of("crossbar.fault"), scope) {}
+
+void DevicePlane::program(std::int64_t rows, std::int64_t width, Targets targets,
+                          std::uint64_t event) {
+  if (states_.rows() != rows || states_.cols() != width) {
+    states_ = Matrix<float>(rows, width);
+    seconds_ = model_->has_second() ? Matrix<float>(rows, width) : Matrix<float>();
+  }
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kDevicesPerPiece / std::max<std::int64_t>(1, width));
+  parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> scratch(3 * static_cast<std::size_t>(width));
+    for (std::int64_t row = begin; row < end; ++row) program_row(row, targets, event, scratch);
+  });
+}
+
+void DevicePlane::program_row(std::int64_t row, Targets targets, std::uint64_t event,
+                              std::span<float> scratch) {
+  const CellModel& model = *model_;
+  const CellTables& tables = *model.tables;
+  const auto width = static_cast<std::size_t>(states_.cols());
+  const std::span<float> target = scratch.first(width);
+  const std::span<float> error = scratch.subspan(width, width);
+  const std::span<float> second = scratch.subspan(2 * width, width);
+  targets(row, target);
+  // Where retention describes the distribution whole, the place in it is the programming error.
+  const bool place_is_error = model.retention && !model.program_std;
+  if (model.program_std) error_.normals(error, row, 0, model.fixed_error ? 0 : event);
+  float* const seconds = seconds_.size() > 0 ? &seconds_(row, 0) : nullptr;
+  if (model.nu_mean) second_.normals(second, row, 0, 0);  // call 0 for ever: the device's own
+  const kernels::ProgramLaws laws = {tables.program_std.data(), tables.nu_mean.data(),
+                                     tables.nu_std.data(), 0.0F, kNoBound};
+  kernel().program(laws, target.data(), error.data(), second.data(), states_.cols(),
+                   &states_(row, 0), seconds);
+  if (model.retention) {
+    const std::span<float> place(seconds, width);
+    if (place_is_error) {
+      error_.normals(place, row, 0, event);
+    } else {
+      second_.normals(place, row, 0, 0);
+    }
+  }
+  if (model.has_faults()) stick(row, error);
+}
+
+void DevicePlane::stick(std::int64_t row, std::span<float> uniforms) {
+  fault_.uniforms(uniforms, row, 0, 0);
+  const auto off = static_cast<float>(model_->stuck_off);
+  const auto any = static_cast<float>(model_->stuck_off + model_->stuck_on);
+  const std::span<float> states = this->states(row);
+  for (std::size_t i = 0; i < uniforms.size(); ++i) {
+    if (uniforms[i] >= any) continue;
+    states[i] = uniforms[i] < off ? kernels::kStuckOff : kernels::kStuckOn;
+  }
+}
+
+void DevicePlane::conductances(std::int64_t row, const CellClock& clock,
+                               std::span<float> out) const {
+  const CellModel& model = *model_;
+  const bool noisy = model.flicker && clock.flicker_growth > 0;
+  thread_local std::vector<float> noise;
+  if (noisy) {
+    noise.resize(out.size());
+    flicker_.normals(noise, row, 0, clock.epoch);
+  }
+  kernels::AgeLaws laws{};
+  laws.power_law = static_cast<bool>(model.nu_mean);
+  laws.log_time = static_cast<float>(clock.log_time);
+  laws.mean = clock.mean ? clock.mean->data() : nullptr;
+  laws.std = clock.std ? clock.std->data() : nullptr;
+  laws.flicker = noisy ? model.tables->flicker.data() : nullptr;
+  laws.flicker_absolute = model.flicker_absolute;
+  laws.growth = static_cast<float>(clock.flicker_growth);
+  laws.factor = static_cast<float>(clock.factor);
+  laws.by_state = clock.by_state ? clock.by_state->data() : nullptr;
+  const bool relaxed = clock.age_s > 0;
+  laws.low = relaxed ? static_cast<float>(model.low) : 0.0F;
+  laws.high = relaxed ? static_cast<float>(model.high) : kNoBound;
+  laws.off = static_cast<float>(model.off_state);
+  kernel().age(laws, &states_(row, 0), seconds_.size() > 0 ? &seconds_(row, 0) : nullptr,
+               noisy ? noise.data() : nullptr, states_.cols(), out.data());
+}
+
+void DevicePlane::white_std(std::span<const float> g, std::span<float> out) const {
+  if (model_->tables == nullptr || model_->tables->white.empty()) {
+    std::fill(out.begin(), out.end(), 0.0F);
+    return;
+  }
+  kernel().look_up(model_->tables->white.data(), g.data(), static_cast<std::int64_t>(g.size()),
+                   out.data());
+}
+
+std::span<float> DevicePlane::states(std::int64_t row) noexcept {
+  return {&states_(row, 0), static_cast<std::size_t>(states_.cols())};
+}
+
+std::span<const float> DevicePlane::seconds(std::int64_t row) const noexcept {
+  if (seconds_.size() == 0) return {};
+  return {&seconds_(row, 0), static_cast<std::size_t>(seconds_.cols())};
+}
+
+FaultMap DevicePlane::faults() const {
+  FaultMap map;
+  map.devices = states_.size();
+  if (!model_->has_faults()) return map;
+  for (std::int64_t i = 0; i < states_.size(); ++i) {
+    const float state = states_.data()[i];
+    if (state >= 0) continue;
+    const bool on = state == kernels::kStuckOn;
+    (on ? map.stuck_on : map.stuck_off) += 1;
+    map.hash = mixed(map.hash, 2 * static_cast<std::uint64_t>(i) + (on ? 1U : 0U));
+  }
+  return map;
+}
+
+}  // namespace jb::crossbar
