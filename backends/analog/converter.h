@@ -58,6 +58,12 @@ class Adc {
   [[nodiscard]] double convert(double z) const noexcept {
     return round_half_even(std::clamp(z, -full_code_, full_code_) + bias_) - bias_;
   }
+  /// The same converter over a range `factor` > 0 times as wide.
+  [[nodiscard]] Adc scaled(double factor) const noexcept {
+    Adc out = *this;
+    if (present()) out.lsb_ *= factor;
+    return out;
+  }
   [[nodiscard]] bool clips(double z) const noexcept { return z > full_code_ || z < -full_code_; }
 
  private:

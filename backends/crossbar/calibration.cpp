@@ -1,16 +1,29 @@
-// Calibration by reading one-hot vectors through the machine's own converters.
+// Calibration, all of it from readings through the machine's own converters.
 //
-// Global drift compensation: alpha = R0 / R(t) with R = mean |y|, R0 read right after programming
-// (IBM/aihwkit 1.1, GlobalDriftCompensation; Joshi et al., Nature Communications 11, 2473 (2020)).
-// The variant per column takes the mean over each output alone. The multiplication itself is done
-// by the digital scaling that every output passes anyway, and costs nothing more.
+//   gdc        global drift compensation: alpha = R0 / R(t) with R = mean |y| over one-hot vectors,
+//              R0 read right after programming (IBM/aihwkit 1.1, GlobalDriftCompensation; Joshi et
+//              al., Nature Communications 11, 2473 (2020))
+//   column     gain of each converter and offset of each column from known vectors by least
+//   squares,
+//              against what the digital side knows they should give at programming, and to their
+//              common level later; then gdc, which holds that level
+//   range      the converters' range by halves and doubles of a root of two until few samples of
+//              known vectors clip; then gdc
+//   state      the factor of least error over known vectors: large states, which drift less in many
+//              cells, count by what they contribute
+//   reprogram  the targets are written anew: drift begins anew
+//
+// Digital factors and offsets ride on the scaling that every output passes anyway, and cost nothing
+// more; the readings are charged.
 
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
 #include <utility>
 
+#include "backends/core/error.h"
 #include "backends/core/threads.h"
+#include "backends/crossbar/calibration_fit.h"
 #include "backends/crossbar/plan.h"
 
 namespace jb::crossbar {
@@ -22,6 +35,15 @@ constexpr double kSmallestReading = 1e-4;
 constexpr std::uint64_t kReferenceReading = 0;
 // Pieces of rows whose sums are added up in order: the cut depends on the matrix alone.
 constexpr std::int64_t kPieces = 64;
+// Calls of known vectors: beyond those of any execute, whose noise they would otherwise share.
+constexpr std::uint64_t kProbeCalls = std::uint64_t{1} << 40U;
+// Known vectors for each gain that a column's fit determines, at least.
+constexpr std::int64_t kVectorsPerGain = 4;
+// Gains below this are a fit's noise on a dead column; a trim divides by the gain.
+constexpr double kSmallestGain = 0.05;
+// Samples that a range leaves outside, at most.
+constexpr double kClippedShare = 1e-4;
+constexpr int kMostRangeSteps = 40;  // of sqrt(2) to either side
 
 template <class Row>
 auto row_of(Row& values) {
@@ -99,25 +121,190 @@ Reading CrossbarPlan::read(double age_s, std::uint64_t reading) const {
 
 void CrossbarPlan::take_reference() { reference_ = read(0.0, kReferenceReading); }
 
-Activity CrossbarPlan::calibrate(bool column, std::uint64_t reading) {
-  Activity cost;
-  if (!resident_) return cost;  // programmed just before each execute: nothing has drifted
-  const Counter counter = machine_->counter();
-  if (reference_.columns.empty()) {
-    // The device's default calibration asks for no reference at setup: it is charged here.
-    take_reference();
-    cost += counter.calibrate(rows(), cols(), moments_);
+void CrossbarPlan::forget_corrections() {
+  factor_ = 1;
+  range_ = 1;
+  watched_ = 0;
+  offsets_.clear();
+  if (trims_.size() > 0) {
+    trims_ = {};
+    draw_converters();
   }
-  const Reading now = read(cell_age(), reading);
-  factor_ = ratio(reference_.mean, now.mean);
-  column_factors_.clear();
-  if (column) {
-    for (std::size_t j = 0; j < now.columns.size(); ++j) {
-      column_factors_.push_back(ratio(reference_.columns[j], now.columns[j]));
+}
+
+void CrossbarPlan::set_trims(const Matrix<double>& factor) {
+  trims_ = factor;
+  for (std::int64_t i = 0; i < trims_.size(); ++i) {
+    double& trim = trims_.data()[i];
+    trim = machine_->config.converters.settable(trim);
+  }
+  draw_converters();
+}
+
+CrossbarPlan::Probe CrossbarPlan::probe(std::int64_t vectors, std::uint64_t reading) {
+  const Config& config = config_for(false);
+  Probe out;
+  out.x = Matrix<double>(vectors, rows());
+  out.y = Matrix<double>(vectors, cols());
+  const RandomStream stream(machine_->instance.seed, machine_->instance.instance,
+                            tag_of("crossbar.calibration.vectors"), scope_);
+  const double top = config.input_range == InputRange::fixed ? config.input_max : 1.0;
+  std::vector<float> row(static_cast<std::size_t>(rows()));
+  for (std::int64_t i = 0; i < vectors; ++i) {
+    stream.normals(row, i, 0, 0);  // the same known vectors at each calibration
+    float largest = 1e-30F;
+    for (const float x : row) largest = std::max(largest, std::abs(x));
+    for (std::int64_t j = 0; j < rows(); ++j) {
+      out.x(i, j) = top * static_cast<double>(row[static_cast<std::size_t>(j)] / largest);
     }
   }
-  cost += counter.calibrate(rows(), cols(), moments_);
+  workspace_.full_scales.assign(static_cast<std::size_t>(vectors), top);
+  const Draw draw{.call = kProbeCalls + reading};
+  out.seen = multiply<double, double>(pass(false, draw), effective_tiles<double>(false),
+                                      std::as_const(out.x).view(), out.y.view(), workspace_);
+  if (!offsets_.empty()) take_offsets(out.y.view());
+  const OperandStatistics statistics = {measure_operand(std::as_const(out.x).view()), moments_};
+  out.cost = machine_->counter().probe(vectors, rows(), cols(), statistics);
+  return out;
+}
+
+template <class T>
+void CrossbarPlan::take_offsets(MatrixView<T> c) const {
+  parallel_for(c.rows, 64, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const double scale = factor_ * workspace_.full_scales[static_cast<std::size_t>(i)];
+      for (std::int64_t j = 0; j < c.cols; ++j) {
+        const double offset = scale * offsets_[static_cast<std::size_t>(j)];
+        c(i, j) = static_cast<T>(static_cast<double>(c(i, j)) - offset);
+      }
+    }
+  });
+}
+template void CrossbarPlan::take_offsets(MatrixView<float>) const;
+template void CrossbarPlan::take_offsets(MatrixView<double>) const;
+
+Activity CrossbarPlan::read_reference() {
+  take_reference();
+  return machine_->counter().calibrate(rows(), cols(), moments_);
+}
+
+/// alpha = R0 / R(t).
+Activity CrossbarPlan::follow_drift(std::uint64_t reading) {
+  const Reading now = read(cell_age(), reading);
+  factor_ = ratio(reference_.mean, now.mean);
+  watched_ = now.mean;
+  return machine_->counter().calibrate(rows(), cols(), moments_);
+}
+
+Activity CrossbarPlan::trim_columns(std::uint64_t reading) {
+  Activity cost;
+  const Partition tiles = layout_of(machine_->config, rows(), cols(), false).inputs;
+  const std::int64_t vectors =
+      std::max(machine_->config.fit_vectors, kVectorsPerGain * (tiles.tiles + 1));
+  const auto fit = [&](std::uint64_t number) {
+    factor_ = 1;
+    offsets_.clear();
+    const Probe seen = probe(vectors, number);
+    cost += seen.cost;
+    return fit_columns(std::as_const(seen.x).view(), std::as_const(weights_).view(), tiles,
+                       std::as_const(seen.y).view());
+  };
+  const auto divided = [&](const Matrix<double>& trims, double level, const ColumnFit& found) {
+    Matrix<double> out(tiles.tiles, cols());
+    for (std::int64_t i = 0; i < out.size(); ++i) {
+      const double before = trims.size() > 0 ? trims.data()[i] : 1.0;
+      const double gain = std::max(found.gain.data()[i], kSmallestGain);
+      out.data()[i] = before * level / gain;
+    }
+    return out;
+  };
+  if (start_trims_.size() == 0) {
+    // As they were right after programming, against what the operand says: gains become 1.
+    at_start_ = true;
+    trims_ = {};
+    draw_converters();
+    drop_effective();
+    set_trims(divided({}, 1.0, fit(kReferenceReading)));
+    start_trims_ = trims_;
+    cost += read_reference();
+    at_start_ = false;
+    drop_effective();
+  }
+  set_trims(start_trims_);
+  const ColumnFit now = fit(reading);
+  set_trims(divided(start_trims_, now.overall, now));
+  const double top =
+      config_for(false).input_range == InputRange::fixed ? config_for(false).input_max : 1.0;
+  offsets_ = now.offset;
+  for (double& offset : offsets_) offset /= top;
   return cost;
+}
+
+Activity CrossbarPlan::find_range(std::uint64_t reading) {
+  const Config& config = machine_->config;
+  if (config.adc_bits == 0) {
+    fail_usage(
+        "device '{}': calibration method range sets the range of the output converters, but "
+        "adc.bits = 0 means there are none; give adc.bits 2 to 16, or another method",
+        machine_->spec.name());
+  }
+  Activity cost;
+  factor_ = 1;
+  // Steps of sqrt(2): narrower while almost nothing clips, wider while more does.
+  const auto clips = [&](int step) {
+    range_ = std::exp2(0.5 * step);
+    const Probe seen = probe(config.fit_vectors, reading);
+    cost += seen.cost;
+    return static_cast<double>(seen.seen.outputs_clipped) >
+           kClippedShare * static_cast<double>(std::max<std::int64_t>(1, seen.seen.outputs));
+  };
+  int step = static_cast<int>(std::lround(2.0 * std::log2(range_)));
+  if (clips(step)) {
+    while (step < kMostRangeSteps && clips(++step)) {
+    }
+  } else {
+    while (step > -kMostRangeSteps && !clips(--step)) {
+    }
+    ++step;
+  }
+  range_ = std::exp2(0.5 * step);
+  return cost;
+}
+
+Activity CrossbarPlan::fit_states(std::uint64_t reading) {
+  factor_ = 1;
+  const Probe seen = probe(machine_->config.fit_vectors, reading);
+  factor_ = fit_factor(std::as_const(seen.x).view(), std::as_const(weights_).view(),
+                       std::as_const(seen.y).view());
+  return seen.cost;
+}
+
+Activity CrossbarPlan::reprogram() {
+  programmed_at_s_ = machine_->epoch.age_s;
+  program(event_ + 1);
+  return machine_->counter().setup(rows(), cols(), moments_);
+}
+
+Activity CrossbarPlan::calibrate(std::string_view method, std::uint64_t reading) {
+  if (!resident_) return {};  // programmed just before each execute: nothing has drifted
+  if (method == "reprogram") return reprogram();
+  Activity cost;
+  // The device's default calibration may ask for no reference at setup: it is charged here.
+  if (reference_.columns.empty()) cost += read_reference();
+  if (method == "range" || method == "range+column") cost += find_range(reading);
+  if (method == "column" || method == "range+column") cost += trim_columns(reading);
+  cost += follow_drift(reading);
+  if (method == "state") cost += fit_states(reading);
+  return cost;
+}
+
+double CrossbarPlan::drift_error(std::uint64_t reading, Activity& cost) {
+  if (!resident_) return 0;
+  const Counter counter = machine_->counter();
+  if (reference_.columns.empty()) cost += read_reference();
+  const Reading now = read(cell_age(), reading);
+  cost += counter.calibrate(rows(), cols(), moments_);
+  return std::abs(ratio(watched_ > 0 ? watched_ : reference_.mean, now.mean) - 1.0);
 }
 
 }  // namespace jb::crossbar

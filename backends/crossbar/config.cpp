@@ -63,6 +63,34 @@ void read_converters(const DeviceSpec& spec, Config& config) {
   }
 }
 
+analog::ConverterModel converter_errors_from(const DeviceSpec& spec, const Config& config) {
+  analog::ConverterModel model;
+  model.gain = config.adc_gain_error;
+  model.offset = config.adc_offset_error;
+  model.gain_drift = spec.number("adc.gain_drift");
+  model.offset_drift = spec.number("adc.offset_drift");
+  model.tau_s = spec.number("adc.drift_tau_s");
+  model.gain_per_K = spec.number("adc.gain_per_K");
+  model.offset_per_K = spec.number("adc.offset_per_K");
+  model.reference_C = spec.number("temperature.reference_C");
+  model.trim_step = spec.number("adc.trim_step");
+  model.trim_range = spec.number("adc.trim_range");
+  for (const char* key : {"adc.offset_drift", "adc.offset_per_K"}) {
+    if (config.adc_bits > 0 || spec.number(key) == 0) continue;
+    fail_usage(
+        "device '{}': {} is in steps of the ADC, but adc.bits = 0 means there is none; set "
+        "adc.bits above 0 or {} to 0",
+        spec.name(), key, key);
+  }
+  if (model.trim_step > model.trim_range) {
+    fail_usage(
+        "device '{}': adc.trim_step = {} is wider than adc.trim_range = {}, so that no trim can be "
+        "set; give adc.trim_step 0 .. {}",
+        spec.name(), model.trim_step, model.trim_range, model.trim_range);
+  }
+  return model;
+}
+
 PulseModel pulses_from(const DeviceSpec& spec) {
   PulseModel model;
   if (spec.text("update.rule") == "outer-product") model.rule = UpdateRule::outer_product;
@@ -96,8 +124,10 @@ Config config_from(const DeviceSpec& spec) {
   config.update = pulses_from(spec);
   config.headroom = spec.number("weight.headroom");
   read_converters(spec, config);
+  config.converters = converter_errors_from(spec, config);
   config.default_calibration = spec.text("calibration.default");
   config.calibration_vectors = spec.integer("calibration.vectors");
+  config.fit_vectors = spec.integer("calibration.fit_vectors");
   config.mvm_time_s = spec.number("time.mvm_s");
   config.update_time_s = spec.number("time.update_s");
   config.program_row_time_s = spec.number("time.program_row_s");

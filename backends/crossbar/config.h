@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backends/analog/converter.h"
+#include "backends/analog/converter_errors.h"
 #include "backends/core/parameters.h"
 #include "backends/crossbar/cell_model.h"
 #include "backends/crossbar/pulses.h"
@@ -65,10 +66,12 @@ struct Config {
   bool adc_range_given = false;  ///< else +-(inputs in use of the tile)
   double adc_limit = 1;          ///< in array units: sums of g x, both relative to full scale
   double adc_gain_error = 0;
-  double adc_offset_error = 0;  ///< in LSB
+  double adc_offset_error = 0;        ///< in LSB
+  analog::ConverterModel converters;  ///< the same and how they drift and are trimmed
 
   std::string default_calibration;
   std::int64_t calibration_vectors = 0;  ///< one-hot vectors per tile; 0: one per input
+  std::int64_t fit_vectors = 1;          ///< known random vectors of a fit
 
   double mvm_time_s = 0;
   double update_time_s = 0;

@@ -235,6 +235,19 @@ Activity Counter::calibrate(std::int64_t k, std::int64_t n, const OperandMoments
   return activity;
 }
 
+Activity Counter::probe(std::int64_t m, std::int64_t k, std::int64_t n,
+                        const OperandStatistics& statistics) const {
+  const Activity product = execute(m, k, n, false, false, statistics);
+  Activity activity;
+  for (std::size_t i = 0; i < kActions; ++i) {
+    const auto& from = catalogue_->product[i];
+    const auto& to = catalogue_->calibration[i];
+    if (from && to) activity.add(*to, product.count(*from));
+  }
+  activity.device_time_s = product.device_time_s;
+  return activity;
+}
+
 Activity Counter::setup(std::int64_t k, std::int64_t n, const OperandMoments& b) const {
   Activity activity = program(k, n);
   if (config_->default_calibration == "none") return activity;

@@ -65,6 +65,9 @@ class Counter {
   /// Reading calibration vectors through every tile of a k x n operand. Static power is left to the
   /// caller: operands in tiles of their own are read at the same time.
   [[nodiscard]] Activity calibrate(std::int64_t k, std::int64_t n, const OperandMoments& b) const;
+  /// An execute of m known vectors, counted as calibration; its static power left to the caller.
+  [[nodiscard]] Activity probe(std::int64_t m, std::int64_t k, std::int64_t n,
+                               const OperandStatistics& statistics) const;
   /// Setup of a resident operand: programming, and the reference reading where the device's default
   /// calibration needs one.
   [[nodiscard]] Activity setup(std::int64_t k, std::int64_t n, const OperandMoments& b) const;

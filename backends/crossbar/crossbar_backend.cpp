@@ -70,7 +70,7 @@ class CrossbarDevice final : public Device {
     const std::uint64_t reading = ++machine_->calibrations;
     double longest_s = 0;
     for (CrossbarPlan* plan : machine_->plans) {
-      const Activity one = plan->calibrate(method == "column", reading);
+      const Activity one = plan->calibrate(method, reading);
       longest_s = std::max(longest_s, one.device_time_s);
       all += one;
     }
@@ -81,7 +81,24 @@ class CrossbarDevice final : public Device {
     return all;
   }
   [[nodiscard]] std::vector<std::string> calibration_methods() const override {
-    return {"none", "gdc", "column"};
+    return {"none", "gdc", "column", "range", "range+column", "state", "reprogram"};
+  }
+  [[nodiscard]] bool sees_drift() const override { return true; }
+  double drift_error(Activity& cost) override {
+    const std::uint64_t reading = ++machine_->calibrations;
+    double worst = 0;
+    double longest_s = 0;
+    Activity all;
+    for (CrossbarPlan* plan : machine_->plans) {
+      Activity one;
+      worst = std::max(worst, plan->drift_error(reading, one));
+      longest_s = std::max(longest_s, one.device_time_s);
+      all += one;
+    }
+    all.device_time_s = longest_s;
+    machine_->counter().add_static(all, longest_s);
+    cost += all;
+    return worst;
   }
   [[nodiscard]] std::string default_calibration() const override {
     return machine_->config.default_calibration;

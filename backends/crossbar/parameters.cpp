@@ -129,8 +129,36 @@ void add_converters(Schema& s) {
                           "std of the static gain error of each converter", 0.0));
   s.push_back(number_spec("adc.offset_error", "1", 0, 1e3,
                           "std of the static offset of each converter, in steps", 0.0));
-  s.push_back(choice_spec("calibration.default", {"none", "gdc", "column"},
+}
+
+void add_calibration(Schema& s) {
+  s.push_back(number_spec("adc.gain_drift", "1", 0, 1,
+                          "random walk of each converter's gain: std after adc.drift_tau_s", 0.0));
+  s.push_back(number_spec("adc.offset_drift", "1", 0, 1e3,
+                          "random walk of each converter's offset: std in steps after "
+                          "adc.drift_tau_s",
+                          0.0));
+  s.push_back(number_spec("adc.drift_tau_s", "s", 1e-9, 1e12,
+                          "time after which converters have walked adc.gain_drift and "
+                          "adc.offset_drift",
+                          86400.0));
+  s.push_back(number_spec("adc.gain_per_K", "1/K", 0, 1,
+                          "std over converters of their gain's temperature coefficient", 0.0));
+  s.push_back(number_spec("adc.offset_per_K", "1/K", 0, 1e3,
+                          "std over converters of their offset's temperature coefficient, in "
+                          "steps",
+                          0.0));
+  s.push_back(number_spec("adc.trim_step", "1", 0, 1,
+                          "calibration column: resolution of a converter's gain trim; 0: "
+                          "continuous",
+                          0.0));
+  s.push_back(number_spec("adc.trim_range", "1", 0, 10,
+                          "calibration column: largest gain trim to either side", 0.5));
+  s.push_back(choice_spec("calibration.default",
+                          {"none", "gdc", "column", "range", "range+column", "state", "reprogram"},
                           "calibration whose reference is read right after programming", "none"));
+  s.push_back(integer_spec("calibration.fit_vectors", "1", 16, 65536,
+                           "known random vectors that column, range and state read", 256));
   s.push_back(integer_spec("calibration.vectors", "1", 0, kLargestTile,
                            "one-hot vectors read per tile; 0: one per input", 0));
 }
@@ -194,6 +222,7 @@ Schema make_schema() {
   add_cell(s);
   add_environment(s);
   add_converters(s);
+  add_calibration(s);
   add_updates(s);
   add_prices(s);
   return s;

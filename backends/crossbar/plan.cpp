@@ -83,7 +83,8 @@ CrossbarPlan::~CrossbarPlan() {
 
 double CrossbarPlan::cell_age() const noexcept {
   // A reloaded operand was programmed just before its execute.
-  return resident_ ? std::max(0.0, machine_->epoch.age_s - programmed_at_s_) : 0.0;
+  if (!resident_ || at_start_) return 0.0;
+  return std::max(0.0, machine_->epoch.age_s - programmed_at_s_);
 }
 
 void CrossbarPlan::program(std::uint64_t event) {
@@ -91,13 +92,15 @@ void CrossbarPlan::program(std::uint64_t event) {
   cells_.program(std::as_const(weights_).view(), full_scale, event);
   event_ = event;
   programmed_ = true;
-  factor_ = 1;
-  column_factors_.clear();
+  reference_ = {};
+  start_trims_ = {};
+  forget_corrections();
   drop_effective();
   if (resident_ && machine_->config.default_calibration != "none") take_reference();
 }
 
 void CrossbarPlan::age_changed() {
+  if (machine_->config.converters.moves()) draw_converters();
   if (resident_ && machine_->config.cell.ages()) drop_effective();
 }
 
@@ -109,25 +112,35 @@ void CrossbarPlan::drop_effective() {
 }
 
 void CrossbarPlan::draw_converters() {
-  const Config& config = machine_->config;
-  if (config.adc_gain_error == 0 && config.adc_offset_error == 0) return;
+  const analog::ConverterModel& model = machine_->config.converters;
+  const double age_s = at_start_ ? programmed_at_s_ : machine_->epoch.age_s;
   for (const int direction : {0, 1}) {
-    const Layout layout = layout_of(config, rows(), cols(), direction == 1);
+    gain_[direction] = {};
+    offset_[direction] = {};
+    const Matrix<double>* const trims = direction == 0 && trims_.size() > 0 ? &trims_ : nullptr;
+    if (!model.present() && trims == nullptr) continue;
+    const Layout layout = layout_of(machine_->config, rows(), cols(), direction == 1);
     const std::int64_t outputs = direction == 1 ? rows() : cols();
     const std::uint64_t side = direction == 1 ? tag_of("rows") : tag_of("columns");
-    const auto draw = [&](std::string_view what, double std) {
-      const RandomStream stream(machine_->instance.seed, machine_->instance.instance,
-                                tag_of(what) ^ side, scope_);
-      Matrix<float> errors(layout.inputs.tiles, outputs);
-      for (std::int64_t t = 0; t < errors.rows(); ++t) {
-        const std::span<float> row(errors.data() + t * outputs, static_cast<std::size_t>(outputs));
-        stream.normals(row, t, 0, 0);
-        for (float& e : row) e *= static_cast<float>(std);
+    const analog::ConverterErrors errors(
+        model, machine_->instance.seed, machine_->instance.instance,
+        tag_of("crossbar.adc.gain") ^ side, tag_of("crossbar.adc.offset") ^ side, scope_);
+    Matrix<float> gains(layout.inputs.tiles, outputs);
+    Matrix<float> offsets(layout.inputs.tiles, outputs);
+    for (std::int64_t t = 0; t < gains.rows(); ++t) {
+      const auto width = static_cast<std::size_t>(outputs);
+      const std::span<float> gain(gains.data() + t * outputs, width);
+      errors.row(t, age_s, machine_->epoch.temperature_C, gain,
+                 {offsets.data() + t * outputs, width});
+      if (trims == nullptr) continue;
+      for (std::size_t j = 0; j < width; ++j) {
+        const double all =
+            (1.0 + static_cast<double>(gain[j])) * (*trims)(t, static_cast<std::int64_t>(j));
+        gain[j] = static_cast<float>(all - 1.0);
       }
-      return errors;
-    };
-    gain_[direction] = draw("crossbar.adc.gain", config.adc_gain_error);
-    offset_[direction] = draw("crossbar.adc.offset", config.adc_offset_error);
+    }
+    gain_[direction] = std::move(gains);
+    offset_[direction] = std::move(offsets);
   }
 }
 
@@ -157,7 +170,7 @@ Pass CrossbarPlan::pass(bool transposed, const Draw& draw) const {
   const int direction = transposed ? 1 : 0;
   for (std::int64_t t = 0; t < layout.inputs.tiles; ++t) {
     TileOutput tile;
-    tile.adc = config.adc(layout.inputs.length(t));
+    tile.adc = config.adc(layout.inputs.length(t)).scaled(range_);
     tile.array_per_sum = unit;
     tile.lsb_per_sum = unit / tile.adc.lsb();
     if (gain_[direction].size() > 0) {
@@ -166,14 +179,7 @@ Pass CrossbarPlan::pass(bool transposed, const Draw& draw) const {
     }
     out.tiles.push_back(tile);
   }
-  const double scale = cells_.array_scale();
-  // A factor per column corrects the converters of columns; products with B^T leave through those
-  // of rows and take the factor of the whole plan.
-  if (column_factors_.empty() || transposed) {
-    out.scale.assign(width, scale * factor_);
-  } else {
-    for (const double factor : column_factors_) out.scale.push_back(scale * factor);
-  }
+  out.scale.assign(width, cells_.array_scale() * factor_);
   return out;
 }
 
@@ -256,6 +262,13 @@ Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
   } else {
     seen = multiply<float, double>(settings, effective_tiles<double>(transposed), a.as<float>(),
                                    c.as<float>(), workspace_);
+  }
+  if (!transposed && !offsets_.empty()) {
+    if (a.type == ElementType::f64) {
+      take_offsets(c.as<double>());
+    } else {
+      take_offsets(c.as<float>());
+    }
   }
   Execution result;
   result.statistics = {moments, moments_};

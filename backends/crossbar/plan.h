@@ -60,10 +60,16 @@ class CrossbarPlan final : public Plan {
 
   /// The device's clock moved.
   void age_changed();
-  /// Reads through the converters and sets the digital factors. `column`: one factor per column.
-  Activity calibrate(bool column, std::uint64_t reading);
+  /// One of calibration_methods() other than none; `reading` numbers the readings of the machine.
+  Activity calibrate(std::string_view method, std::uint64_t reading);
+  /// Relative change of a reading since the last calibration; what looking cost goes to `cost`.
+  double drift_error(std::uint64_t reading, Activity& cost);
   /// Digital factor of the whole plan from its last calibration (1 before the first).
   [[nodiscard]] double factor() const noexcept { return factor_; }
+  /// Range of the converters relative to the device file's, from the last calibration.
+  [[nodiscard]] double range() const noexcept { return range_; }
+  /// Devices that never change.
+  [[nodiscard]] FaultMap faults() const { return cells_.faults(); }
 
  private:
   template <class U>
@@ -90,6 +96,27 @@ class CrossbarPlan final : public Plan {
   [[nodiscard]] Reading read(double age_s, std::uint64_t reading) const;
   void take_reference();
 
+  // Calibration (calibration.cpp).
+  Activity read_reference();
+  Activity follow_drift(std::uint64_t reading);
+  Activity trim_columns(std::uint64_t reading);
+  Activity find_range(std::uint64_t reading);
+  Activity fit_states(std::uint64_t reading);
+  Activity reprogram();
+  void forget_corrections();
+  /// Known random vectors and what the machine makes of them.
+  struct Probe {
+    Matrix<double> x;
+    Matrix<double> y;
+    Saturation seen;
+    Activity cost;
+  };
+  Probe probe(std::int64_t vectors, std::uint64_t reading);
+  void set_trims(const Matrix<double>& factor);
+  void converters_changed();
+  template <class T>
+  void take_offsets(MatrixView<T> c) const;
+
   template <class U>
   Packed<U>& packed(bool transposed);
   template <class U>
@@ -107,14 +134,19 @@ class CrossbarPlan final : public Plan {
   bool programmed_ = false;
   double programmed_at_s_ = 0;  // device age at that programming
   Activity setup_;
-  Matrix<float> gain_[2];  // static converter errors per direction: input tile x output
+  Matrix<float> gain_[2];  // converter errors per direction, trims included: tile x output
   Matrix<float> offset_[2];
   Packed<float> packed_float_[2];  // per direction
   Packed<double> packed_double_[2];
   Workspace workspace_;
   Reading reference_;
   double factor_ = 1;
-  std::vector<double> column_factors_;  // empty: factor_ for all
+  double watched_ = 0;           // mean reading right after the last calibration; 0: none
+  bool at_start_ = false;        // the clock shows the time of programming
+  Matrix<double> start_trims_;   // found at programming, per input tile and output; or empty
+  Matrix<double> trims_;         // in use: factors of the converters' gains; empty: 1
+  std::vector<double> offsets_;  // subtracted digitally, units of C per full-scale input; or empty
+  double range_ = 1;             // of the converters, relative to the device file's
 };
 
 }  // namespace jb::crossbar
