@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <system_error>
 
@@ -57,6 +58,15 @@ Json findings_json(const HostDescription& host) {
   return findings;
 }
 
+/// The commit that is being tested, as CI tells it; "" elsewhere.
+std::string commit_of_environment() {
+  for (const char* name : {"JOULEBENCH_COMMIT", "GITHUB_SHA", "CI_COMMIT_SHA"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != '\0') return value;
+  }
+  return {};
+}
+
 Json run_description(const RunRequest& request, const std::string& run_id) {
   const HostDescription host = describe_host();
   Json json = Json::object();
@@ -68,6 +78,9 @@ Json run_description(const RunRequest& request, const std::string& run_id) {
   json["suite"] = request.suite;
   json["command"] = request.command;
   json["points"] = request.points.size();
+  if (const std::string commit = commit_of_environment(); !commit.empty()) {
+    json["commit"] = commit;
+  }
   json["build"] = build_description();
   json["libraries"] = library_versions();
   json["tables_hash"] = tables_hash();

@@ -211,23 +211,34 @@ std::vector<fs::path> journals_of_folder(const fs::path& folder) {
 
 }  // namespace
 
-std::vector<Record> load_results(const fs::path& path) {
+void stream_results(const fs::path& path,
+                    const std::function<void(Record&&, const fs::path& file)>& sink) {
   std::error_code error;
   if (!fs::exists(path, error)) fail_usage("there are no results at {}", path.string());
-  std::vector<Record> records;
-  const auto keep = [&](Record&& record) { records.push_back(std::move(record)); };
+  std::size_t records = 0;
+  std::vector<fs::path> journals{path};
   if (fs::is_directory(path, error)) {
-    const std::vector<fs::path> journals = journals_of_folder(path);
+    journals = journals_of_folder(path);
     if (journals.empty()) {
       fail_usage("no {} in {} or in the folders directly under it", kJournalName, path.string());
     }
-    for (const fs::path& journal : journals) read_journal(journal, keep);
   } else if (path.extension() == ".json") {
-    keep(record_from_json(read_json_file(path), path.string()));
-  } else {
-    read_journal(path, keep);
+    sink(record_from_json(read_json_file(path, kLongestLine), path.string()), path);
+    return;
   }
-  if (records.empty()) fail_usage("{} holds no record", path.string());
+  for (const fs::path& journal : journals) {
+    read_journal(journal, [&](Record&& record) {
+      ++records;
+      sink(std::move(record), journal);
+    });
+  }
+  if (records == 0) fail_usage("{} holds no record", path.string());
+}
+
+std::vector<Record> load_results(const fs::path& path) {
+  std::vector<Record> records;
+  stream_results(path,
+                 [&](Record&& record, const fs::path&) { records.push_back(std::move(record)); });
   return records;
 }
 

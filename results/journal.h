@@ -33,6 +33,11 @@ class JournalWriter {
 /// is a usage error naming file and line. Blank lines are passed over.
 bool read_journal(const std::filesystem::path& file, const std::function<void(Record&&)>& sink);
 
+/// Streams the records of what a user names (see load_results), with the file each stands in; the
+/// same refusals. A .json file of more than 16 MiB is refused before it is read.
+void stream_results(const std::filesystem::path& path,
+                    const std::function<void(Record&&, const std::filesystem::path& file)>& sink);
+
 /// Records of what a user names: a .jsonl file, a .json file with one record, a run folder (holds
 /// records.jsonl), or a folder of runs (every records.jsonl one level down, sorted by name). All
 /// records are kept, duplicates too. Usage error when nothing is there or no record is in it.

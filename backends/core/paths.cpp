@@ -28,7 +28,7 @@ fs::path executable_dir() {
 }
 
 struct DataFolders {
-  fs::path presets, tables, suites, footprint;
+  fs::path presets, tables, suites, footprint, literature;
 };
 
 fs::path& given_dir() {
@@ -38,7 +38,8 @@ fs::path& given_dir() {
 
 /// An installation keeps them side by side.
 DataFolders folders_below(const fs::path& dir) {
-  return {dir / "presets", dir / "tables", dir / "suites", dir / "footprint"};
+  return {dir / "presets", dir / "tables", dir / "suites", dir / "footprint",
+          dir / "literature"};
 }
 
 DataFolders find_folders() {
@@ -59,7 +60,8 @@ DataFolders find_folders() {
   const fs::path source(JOULEBENCH_SOURCE_DIR);
   if (holds_sources(source)) {
     return {source / "backends" / "presets", source / "backends" / "energy" / "tables",
-            source / "harness" / "suites", source / "results" / "footprint" / "data"};
+            source / "harness" / "suites", source / "results" / "footprint" / "data",
+            source / "results" / "literature"};
   }
   fail_usage(
       "presets and tables are neither beside the program nor in its source tree: set "
@@ -77,5 +79,6 @@ fs::path presets_dir() { return find_folders().presets; }
 fs::path tables_dir() { return find_folders().tables; }
 fs::path suites_dir() { return find_folders().suites; }
 fs::path footprint_dir() { return find_folders().footprint; }
+fs::path literature_dir() { return find_folders().literature; }
 
 }  // namespace jb

@@ -15,6 +15,7 @@ install(DIRECTORY backends/presets backends/energy/tables harness/suites DESTINA
         COMPONENT program FILES_MATCHING PATTERN "*.json")
 install(DIRECTORY results/footprint/data/ DESTINATION ${data_dir}/footprint COMPONENT program
         FILES_MATCHING PATTERN "*.json")
+install(DIRECTORY results/literature DESTINATION ${data_dir} COMPONENT program)
 install(FILES LICENSE DESTINATION share/doc/joulebench RENAME copyright COMPONENT program)
 
 # Headers that include those of a library which this build has not stay away.

@@ -35,6 +35,7 @@ void add_train_verb(CLI::App& app, VerbAction& action);
 void add_explain_verb(CLI::App& app, VerbAction& action);
 void add_compare_verb(CLI::App& app, VerbAction& action);
 void add_validate_verb(CLI::App& app, VerbAction& action);
+void add_report_verb(CLI::App& app, VerbAction& action);
 void add_cutoff_verb(CLI::App& app, VerbAction& action);
 void add_footprint_verb(CLI::App& app, VerbAction& action);
 void add_doctor_verb(CLI::App& app, VerbAction& action);

@@ -179,9 +179,16 @@ struct Format {
 };
 
 constexpr Format kFormats[] = {
-    {"table", "output", "aligned table of run and estimate, for terminals"},
+    {"table", "output", "aligned table of run, estimate and report, for terminals"},
     {"jsonl", "output, input", "records, one JSON object a line (schema joulebench/record/1)"},
     {"json", "output, input", "suites, device files, run.json, one record"},
+    {"md", "output", "report: Markdown tables"},
+    {"tex", "output", "report: LaTeX tables (booktabs, siunitx) and the .bib of what they cite"},
+    {"csv", "output", "report: a quantity a line, or a record a line (RFC 4180)"},
+    {"html", "output", "report: one file with figures and a filterable table, no network"},
+    {"bmf", "output", "report: Bencher Metric Format"},
+    {"gab", "output", "report: github-action-benchmark, smaller or bigger is better"},
+    {"gbench", "output", "report: JSON as Google Benchmark writes it"},
     {"npy", "output, input",
      "matrices of multiply, float32 or float64, C or Fortran order; tensors of infer, any type"},
     {"onnx", "output, input", "networks: opsets 1 to 20, weights inside or beside the file"},

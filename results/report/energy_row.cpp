@@ -26,18 +26,6 @@ bool is_theory_bound(const Record& record) {
   return point_text(record.point, "theory_bound") == "true";
 }
 
-// Constants known to a factor of five carry most of the joules up to this boundary.
-bool rests_on_class_d(const Record& record, Boundary limit) {
-  double total = 0;
-  double class_d = 0;
-  for (const RecordRow& row : record.ledger) {
-    if (row.boundary > limit) continue;
-    total += row.energy_J;
-    if (row.cls == "D") class_d += row.energy_J;
-  }
-  return class_d > 0.5 * total;
-}
-
 // Sets what the legend must explain and returns the mark.
 std::string mark_of(const Quantity& q, const Record& record, bool energy, MarksUsed& marks) {
   if (q.provenance == Provenance::measured) {
@@ -96,6 +84,27 @@ std::map<std::string, std::string> flattened(const Json& point) {
 }
 
 }  // namespace
+
+bool rests_on_class_d(const Record& record, Boundary limit) {
+  double total = 0;
+  double class_d = 0;
+  for (const RecordRow& row : record.ledger) {
+    if (row.boundary > limit) continue;
+    total += row.energy_J;
+    if (row.cls == "D") class_d += row.energy_J;
+  }
+  return class_d > 0.5 * total;
+}
+
+std::map<std::string, std::string> settings_of(const Json& point) {
+  std::map<std::string, std::string> settings = flattened(point);
+  // Never calibrated: that clock is the age, which has its column.
+  if (point_text(point, "calibration") == "none") settings.erase("since_calibration_s");
+  for (auto it = settings.begin(); it != settings.end();) {
+    it = is_shown_elsewhere(it->first) ? settings.erase(it) : std::next(it);
+  }
+  return settings;
+}
 
 EnergyRow energy_row(const Record& record, const std::string& label, MarksUsed& marks) {
   EnergyRow row;
@@ -163,36 +172,37 @@ std::string workload_heading(const Json& point) {
 }
 
 std::vector<std::string> row_labels(const std::vector<const Record*>& records) {
-  std::map<std::string, std::map<std::string, std::set<std::string>>> values;  // machine, key
-  std::map<std::string, std::map<std::string, std::size_t>> holders;
-  std::map<std::string, std::size_t> machines;
+  struct Seen {
+    std::set<std::string> values;
+    std::size_t holders = 0;
+  };
+  struct Machine {
+    std::size_t records = 0;
+    std::map<std::string, Seen> keys;
+  };
+  std::map<std::string, Machine> machines;
   const auto machine_of = [](const Record& record) {
     return point_text(record.point, "backend") + " " + point_text(record.point, "device");
   };
   for (const Record* record : records) {
-    const std::string machine = machine_of(*record);
-    ++machines[machine];
-    for (const auto& entry : flattened(record->point)) {
-      values[machine][entry.first].insert(entry.second);
-      ++holders[machine][entry.first];
+    Machine& machine = machines[machine_of(*record)];
+    ++machine.records;
+    for (const auto& setting : settings_of(record->point)) {
+      Seen& seen = machine.keys[setting.first];
+      seen.values.insert(setting.second);
+      ++seen.holders;
     }
   }
   std::vector<std::string> labels;
   for (const Record* record : records) {
-    const std::string machine = machine_of(*record);
-    std::string label = machine;
-    for (const auto& entry : flattened(record->point)) {
-      const std::string& key = entry.first;
-      if (is_shown_elsewhere(key)) continue;
-      // Never calibrated: that clock is the age, which has its column.
-      if (key == "since_calibration_s" && point_text(record->point, "calibration") == "none") {
-        continue;
-      }
-      const bool is_setting = key.rfind("set.", 0) == 0;
-      const bool varies =
-          values[machine][key].size() > 1 || holders[machine][key] < machines[machine];
-      if (is_setting || varies) {
-        label += " " + (is_setting ? key.substr(4) : key) + "=" + entry.second;
+    std::string label = machine_of(*record);
+    const Machine& machine = machines[label];
+    for (const auto& setting : settings_of(record->point)) {
+      const std::string& key = setting.first;
+      const Seen& seen = machine.keys.at(key);
+      const bool chosen = key.rfind("set.", 0) == 0;
+      if (chosen || seen.values.size() > 1 || seen.holders < machine.records) {
+        label += " " + (chosen ? key.substr(4) : key) + "=" + setting.second;
       }
     }
     if (point_text(record->point, "estimate") == "true") label += " (estimate)";
