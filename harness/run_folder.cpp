@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
+#include <set>
 #include <system_error>
 
 #include "backends/core/text.h"
@@ -67,6 +68,32 @@ std::string commit_of_environment() {
   return {};
 }
 
+/// The presets that the points run on, and what each was checked against.
+Json devices_json(const std::vector<PointSpec>& points) {
+  Json list = Json::array();
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const PointSpec& point : points) {
+    if (!point.map.empty() || !seen.insert({point.backend, point.device}).second) continue;
+    try {
+      const Backend& backend = find_backend(point.backend);
+      const DeviceSpec spec =
+          load_device(backend, point.device.empty() ? backend.info().default_device : point.device);
+      Json device = {
+          {"backend", point.backend}, {"device", spec.name()}, {"device_hash", spec.hash()}};
+      const PresetValidation& validation = spec.validation();
+      if (!validation.against.empty()) device["validated_against"] = validation.against;
+      if (validation.published_J_per_mac > 0) {
+        device["published_J_per_mac"] = validation.published_J_per_mac;
+        device["model_to_published_ratio"] = validation.ratio;
+      }
+      list.push_back(std::move(device));
+    } catch (const Error&) {
+      continue;  // the point itself will say what is wrong
+    }
+  }
+  return list;
+}
+
 Json run_description(const RunRequest& request, const std::string& run_id) {
   const HostDescription host = describe_host();
   Json json = Json::object();
@@ -84,6 +111,7 @@ Json run_description(const RunRequest& request, const std::string& run_id) {
   json["build"] = build_description();
   json["libraries"] = library_versions();
   json["tables_hash"] = tables_hash();
+  json["devices"] = devices_json(request.points);
   json["host"] = to_json(host);
   json["findings"] = findings_json(host);
   return json;

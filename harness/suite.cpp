@@ -293,9 +293,14 @@ void expand_block(const Json& json, const std::string& where, std::vector<PointS
         fail_usage("{}: 'map' names the machines itself; drop 'backend' and 'device'",
                    target.where());
       }
-      check_at(target.where(), point);
-      points.push_back(std::move(point));
-      if (points.size() > kMaxPoints) fail_usage("{}: more than {} points", where, kMaxPoints);
+      std::vector<std::string> devices{point.device};
+      if (point.device == "*") devices = preset_names(point.backend);
+      for (const std::string& device : devices) {
+        point.device = device;
+        check_at(target.where(), point);
+        points.push_back(point);
+        if (points.size() > kMaxPoints) fail_usage("{}: more than {} points", where, kMaxPoints);
+      }
     }
   }
 }

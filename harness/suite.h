@@ -15,8 +15,8 @@
 //
 // A block expands to workloads x targets, in that order. Keys that a block and its targets may both
 // hold (a target's wins): set, precision, dynamic, map, ptq, calibration_samples, dist, seed,
-// age_s, since_calibration_s, calibration, temperature_C, instances, threads, estimate. Unknown
-// keys are refused.
+// age_s, since_calibration_s, calibration, temperature_C, instances, threads, estimate. The device
+// "*" stands for every preset of the target's backend. Unknown keys are refused.
 
 #include <string>
 #include <vector>

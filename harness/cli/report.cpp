@@ -3,12 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
+#include <regex>
 
 #include "backends/core/error.h"
 #include "backends/core/paths.h"
 #include "harness/cli/app.h"
 #include "harness/cli/output.h"
 #include "results/journal.h"
+#include "results/label.h"
 #include "results/report/formats.h"
 #include "results/report/history.h"
 
@@ -26,6 +28,8 @@ struct ReportFlags {
   std::string layout = "long";
   std::string better = "smaller";
   std::string color = "auto";
+  std::string filter;    ///< regular expression on the point's label
+  double max_error = 0;  ///< 0 = no iso-accuracy
   bool history = false;
   bool force = false;
 };
@@ -37,13 +41,6 @@ struct OutputFile {
 };
 
 using RecordSink = std::function<void(results::Record&&)>;
-
-void for_each_record(const ReportFlags& flags, const RecordSink& sink) {
-  for (const std::string& path : flags.results) {
-    results::stream_results(
-        path, [&](results::Record&& record, const fs::path&) { sink(std::move(record)); });
-  }
-}
 
 /// The folder's run.json; null where there is none or it cannot be read.
 Json run_of(const fs::path& journal) {
@@ -57,6 +54,34 @@ Json run_of(const fs::path& journal) {
   }
 }
 
+std::regex filter_of(const ReportFlags& flags) {
+  try {
+    return std::regex(flags.filter, std::regex::ECMAScript | std::regex::optimize);
+  } catch (const std::regex_error& error) {
+    fail_usage("--filter: '{}' is no regular expression: {}", flags.filter, error.what());
+  }
+}
+
+/// Records that the filter keeps, in order; each run's run.json goes to `runs` before its records.
+void for_each_record(const ReportFlags& flags, const RecordSink& sink,
+                     const std::function<void(const Json&)>& runs = {}) {
+  const std::regex filter = filter_of(flags);
+  std::size_t kept = 0;
+  fs::path current;
+  for (const std::string& path : flags.results) {
+    results::stream_results(path, [&](results::Record&& record, const fs::path& journal) {
+      if (runs && journal != current) runs(run_of(journal));
+      current = journal;
+      if (!flags.filter.empty() && !std::regex_search(results::point_label(record.point), filter)) {
+        return;
+      }
+      ++kept;
+      sink(std::move(record));
+    });
+  }
+  if (kept == 0) fail_usage("--filter: no point's label matches '{}'", flags.filter);
+}
+
 std::vector<results::LiteratureRow> literature_of(const ReportFlags& flags) {
   std::string choice = flags.literature;
   if (choice.empty()) choice = flags.format == "html" ? "all" : "none";
@@ -67,8 +92,12 @@ std::vector<results::LiteratureRow> literature_of(const ReportFlags& flags) {
 
 results::View view_of(const ReportFlags& flags) {
   results::ViewBuilder builder;
-  for_each_record(flags, [&](results::Record&& record) { builder.add(record); });
-  return builder.finish();
+  for_each_record(
+      flags, [&](results::Record&& record) { builder.add(record); },
+      [&](const Json& run) { builder.add_run(run); });
+  results::View view = builder.finish();
+  if (flags.max_error > 0) results::keep_iso_accuracy(view, flags.max_error);
+  return view;
 }
 
 // Every writer gives the files of a report; the first one goes to stdout where no -o is given.
@@ -159,30 +188,26 @@ Files action_files(const ReportFlags& flags) {
 
 Files google_files(const ReportFlags& flags) {
   std::unique_ptr<results::GoogleReport> report;
-  for (const std::string& path : flags.results) {
-    results::stream_results(path, [&](results::Record&& record, const fs::path& journal) {
-      if (!report) report = std::make_unique<results::GoogleReport>(run_of(journal));
-      report->add(record);
-    });
-  }
+  for_each_record(
+      flags, [&](results::Record&& record) { report->add(record); },
+      [&](const Json& run) {
+        if (!report) report = std::make_unique<results::GoogleReport>(run);
+      });
   return {{flags.output, report->text()}};
 }
 
 Files history_files(const ReportFlags& flags) {
   results::HistoryBuilder builder;
-  fs::path current;
   std::string commit;
-  for (const std::string& path : flags.results) {
-    results::stream_results(path, [&](results::Record&& record, const fs::path& journal) {
-      if (journal != current) {
-        const Json run = run_of(journal);
+  for_each_record(
+      flags,
+      [&](results::Record&& record) {
+        builder.add(record, commit.empty() ? record.run_id : commit);
+      },
+      [&](const Json& run) {
         const bool known = run.is_object() && run.contains("commit") && run["commit"].is_string();
         commit = known ? run["commit"].get<std::string>() : "";
-        current = journal;
-      }
-      builder.add(record, commit.empty() ? record.run_id : commit);
-    });
-  }
+      });
   const results::History history = builder.finish();
   if (flags.format == "md") return {{flags.output, results::history_markdown(history)}};
   if (flags.format == "csv") return {{flags.output, results::history_csv(history)}};
@@ -257,6 +282,13 @@ int report(const ReportFlags& flags) {
   if (flags.better == "both" && flags.output.empty()) {
     fail_usage("--better both writes two files: name the first with -o");
   }
+  const bool tables = flags.format == "md" || flags.format == "tex" || flags.format == "html";
+  if (flags.max_error < 0 || flags.max_error > 1) {
+    fail_usage("--max-error: {} is not between 0 and 1", flags.max_error);
+  }
+  if (flags.max_error > 0 && (!tables || flags.history)) {
+    fail_usage("--max-error goes with md, tex and html");
+  }
   check_output(flags, writer);
   write_files(flags.history ? history_files(flags) : writer.files(flags), flags);
   return kDone;
@@ -292,6 +324,13 @@ void add_report_verb(CLI::App& app, VerbAction& action) {
                    "gab: smaller (default), bigger, or both with -o FILE.json and "
                    "FILE-bigger.json; -o FOLDER has both, too")
       ->type_name("WHAT");
+  verb->add_option("--filter", flags->filter,
+                   "only points whose label ('systolic tpu-v1 gemm 64,100,784') matches")
+      ->type_name("REGEX");
+  verb->add_option("--max-error", flags->max_error,
+                   "iso-accuracy: of each machine and workload the row with the least energy whose "
+                   "relative error, or 1 - top-1, is at most this")
+      ->type_name("X");
   verb->add_flag("--history", flags->history,
                  "steps of numbers between runs of several commits (table, md, csv, json)");
   verb->add_option("--color", flags->color, "auto, always or never; NO_COLOR is obeyed")

@@ -120,6 +120,7 @@ std::string draw_panel(const View& view, const CurvePanel& panel, const CurveAxi
       places.push_back(at);
     }
     svg.polyline(places, fmt::format("curve s{}{}", curve.series, curve.dashed ? " dashed" : ""));
+    labels.block_line(places);
     for (std::size_t i = 0; i < places.size(); ++i) {
       const CurvePoint& point = curve.points[i];
       svg.mark(places[i], 3.2, curve.series, curve.dashed ? Mark::unvalidated : Mark::modelled,
@@ -189,7 +190,7 @@ std::string photon_figure(const View& view) {
                    row.energy[static_cast<std::size_t>(row.highest())].mark == Mark::theory_bound;
     add_point(curve, row, row.photons_per_mac);
   }
-  return draw_panels(view, panels, {Unit::plain, "photons per MAC", false});
+  return draw_panels(view, panels, {Unit::ratio, "photons per MAC", false});
 }
 
 }  // namespace jb::results

@@ -113,7 +113,7 @@ std::string roofline_figure(const View& view) {
   if (rows.empty()) return {};
   constexpr double kWidth = 640, kHeight = 380;
   Svg svg(kWidth, kHeight, "Speed against arithmetic intensity");
-  const Frame frame{54, kWidth - 12, 12, kHeight - 38};
+  const Frame frame{62, kWidth - 12, 12, kHeight - 38};
   const LogAxis x(least_x, most_x, frame.left, frame.right);
   const LogAxis y(least_y, most_y, frame.bottom, frame.top);
   draw_axes(svg, frame, x, Unit::plain, "MAC per byte of compulsory traffic", y, Unit::plain,
@@ -132,7 +132,7 @@ std::string roofline_figure(const View& view) {
       if (ridge <= most_x) places.push_back({x.at(ridge), y.at(roof.rate)});
       places.push_back({frame.right, y.at(std::min(roof.rate, most_x * roof.slope))});
       svg.polyline(places, fmt::format("roof s{}", roof.series));
-      names.emplace_back(Place{frame.right - 4, places.back().y - 7}, entry.first);
+      names.emplace_back(Place{frame.right - 4, places.back().y - 8}, entry.first);
     }
   }
   std::set<std::pair<int, int>> cells;
@@ -149,35 +149,42 @@ std::string roofline_figure(const View& view) {
              index_of(view, *row));
     labels.block(at, 4);
   }
-  for (const auto& name : names) labels.place(svg, name.first, name.second, "label");
+  // Above the roof, as far right as marks leave room.
+  for (const auto& name : names) {
+    for (double at = name.first.x; at > frame.left + 80; at -= 40) {
+      if (labels.place(svg, {at, name.first.y}, name.second, "label")) break;
+    }
+  }
   return "<div class=\"panels one\">\n<figure>\n" + std::move(svg).finish() + "</figure>\n</div>\n";
 }
 
 std::string literature_figure(const View& view, const std::vector<LiteratureRow>& literature) {
   if (literature.empty()) return {};
-  std::array<bool, kBoundaries> there{};
-  double least = 1e300, most = 0;
+  struct Range {
+    double least = 1e300, most = 0;
+    void add(double value) {
+      least = std::min(least, value);
+      most = std::max(most, value);
+    }
+  };
+  std::array<Range, kBoundaries> ranges{};
   for (const LiteratureRow& row : literature) {
-    there[static_cast<std::size_t>(row.boundary)] = true;
-    least = std::min(least, row.J_per_mac);
-    most = std::max(most, row.J_per_mac);
+    ranges[static_cast<std::size_t>(row.boundary)].add(row.J_per_mac);
   }
   for (const ViewRow& row : view.rows) {
     if (row.status != Status::ok) continue;
     for (std::size_t b = 0; b < kBoundaries; ++b) {
       const Number& energy = row.metered[b].known() ? row.metered[b] : row.energy[b];
       if (!energy.known() || !(energy.value > 0)) continue;
-      there[b] = true;
-      least = std::min(least, energy.value);
-      most = std::max(most, energy.value);
+      ranges[b].add(energy.value);
     }
   }
   std::string out = "<div class=\"panels\">\n";
   for (std::size_t b = 0; b < kBoundaries; ++b) {
-    if (!there[b]) continue;
+    if (!(ranges[b].most > 0)) continue;
     out += fmt::format("<figure><figcaption><b>{}</b> {}</figcaption>\n",
                        name_of(static_cast<Boundary>(b)), meaning_of(static_cast<Boundary>(b)));
-    out += places_panel(view, literature, b, least, most) + "</figure>\n";
+    out += places_panel(view, literature, b, ranges[b].least, ranges[b].most) + "</figure>\n";
   }
   return out + "</div>\n";
 }

@@ -53,12 +53,12 @@ std::string tab_style() {
 }
 
 struct Section {
-  std::string id, title, lead, body;
+  std::string id, link, title, lead, body;
 };
 
 Section pareto_section(const View& view, const std::vector<ReportTable>& tables) {
   Section section{
-      "pareto", "Energy against error",
+      "pareto", "Pareto", "Energy against error",
       "Down and left is better. One panel a boundary: ratios mean something only within "
       "one. Bars are 95 % intervals; where a model gives none, they come from the "
       "classes of its constants. The dashed line joins what no validated row beats in "
@@ -97,7 +97,7 @@ Section breakdown_section(const View& view, const std::vector<ReportTable>& tabl
       if (!body.empty()) panes.push_back({one.workload, std::move(body)});
     }
   }
-  Section section{"energy", "Where the energy goes",
+  Section section{"energy", "Breakdown", "Where the energy goes",
                   "Left: the share of every component in the energy at the highest boundary the "
                   "machine has data for. Right: the energy up to each boundary.",
                   ""};
@@ -116,7 +116,7 @@ std::vector<Section> sections_of(const View& view, const std::vector<LiteratureR
   std::vector<Section> sections;
   sections.push_back(pareto_section(view, tables));
   sections.push_back(breakdown_section(view, tables));
-  Section beside{"literature", "Beside the literature",
+  Section beside{"literature", "Literature", "Beside the literature",
                  "Grey rings: published machines, each at the boundary of its own figure. Colours: "
                  "the records of this report. They are shown together and never added, divided or "
                  "ranked together; their precisions differ.",
@@ -127,16 +127,20 @@ std::vector<Section> sections_of(const View& view, const std::vector<LiteratureR
         literature_section(literature) + "</details>\n";
   }
   sections.push_back(std::move(beside));
-  sections.push_back({"drift", "Drift, with and without calibration",
+  sections.push_back({"papers", "Papers", "Model and paper",
+                      "Each published machine and its model, at the boundary of the published "
+                      "figure.",
+                      validations_section(view)});
+  sections.push_back({"drift", "Drift", "Drift, with and without calibration",
                       "Error against the time since programming; hollow marks and dashes: not "
                       "calibrated.",
                       drift_figure(view)});
   sections.push_back(
-      {"photons", "Error against photons",
+      {"photons", "Photons", "Error against photons",
        "Photons per MAC at the detectors; hollow marks and dashes: bounds of theory.",
        photon_figure(view)});
   sections.push_back(
-      {"roofline", "Roofline",
+      {"roofline", "Roofline", "Roofline",
        "Speed against the MACs that each byte of compulsory traffic serves. A roof is "
        "the lowest one above all points of its machine in this report.",
        roofline_figure(view)});
@@ -272,7 +276,7 @@ void html_report(const View& view, const std::vector<LiteratureRow>& literature,
   out(header_of(view));
   std::string links = "<nav><div>";
   for (const Section& section : sections) {
-    links += fmt::format("<a href=\"#{}\">{}</a>", section.id, section.title);
+    links += fmt::format("<a href=\"#{}\">{}</a>", section.id, section.link);
   }
   out(links +
       "<a href=\"#all\">Table</a><button type=\"button\" id=\"theme\" hidden "

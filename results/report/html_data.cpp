@@ -168,6 +168,24 @@ void write_data(const View& view, const TextSink& out) {
   out("}</script>\n");
 }
 
+std::string validations_section(const View& view) {
+  if (view.validations.empty()) return {};
+  std::string text =
+      "<div class=\"wide\"><table>\n<thead><tr><th>machine</th><th>published J/MAC</th>"
+      "<th>model J/MAC</th><th>model / published</th><th class=\"t\">published figure</th></tr>"
+      "</thead>\n<tbody>\n";
+  for (const Validation& one : view.validations) {
+    std::string line = "<tr>";
+    write_cell(line, one.machine);
+    write_cell(line, format_energy(one.published_J_per_mac) + "*");
+    write_cell(line, format_energy(one.published_J_per_mac * one.ratio) + "~");
+    write_cell(line, fmt::format("{:.3g}", one.ratio));
+    write_cell(line, one.against, "t");
+    text += line + "</tr>\n";
+  }
+  return text + "</tbody>\n</table></div>\n";
+}
+
 std::string literature_section(const std::vector<LiteratureRow>& literature) {
   std::string text =
       "<div class=\"wide\"><table class=\"lit\">\n<thead><tr><th>machine</th>"

@@ -21,6 +21,9 @@ void write_static_table(const View& view, const TextSink& out);
 /// What the script needs, as JSON for a <script> element.
 void write_data(const View& view, const TextSink& out);
 
+/// How far each model is from the figure of its paper; "" where no run tells.
+std::string validations_section(const View& view);
+
 /// Published machines, each with its source.
 std::string literature_section(const std::vector<LiteratureRow>& literature);
 

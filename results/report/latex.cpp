@@ -23,7 +23,6 @@ constexpr const char* kPreamble = R"(\makeatletter
   \gdef\jbPause{}\gdef\jbEndOfTables{}%
 \else
   \documentclass[a4paper]{article}
-  \usepackage[T1]{fontenc}
   \usepackage[utf8]{inputenc}
   \usepackage{textcomp}
   \usepackage[margin=2cm]{geometry}
@@ -39,13 +38,13 @@ constexpr const char* kPreamble = R"(\makeatletter
 std::string_view dagger_of(Mark mark) {
   switch (mark) {
     case Mark::modelled:  // a thin space: a mark is no exponent
-      return "\\,\\textsuperscript{\\textdagger}";
+      return "\\,$^{\\dagger}$";
     case Mark::unvalidated:
-      return "\\,\\textsuperscript{\\textdaggerdbl}";
+      return "\\,$^{\\ddagger}$";
     case Mark::theory_bound:
-      return "\\,\\textsuperscript{\\textsection}";
+      return "\\,$^{\\S}$";
     case Mark::literature:
-      return "\\,\\textsuperscript{*}";
+      return "\\,$^{*}$";
     case Mark::measured:
       return "";
   }
@@ -115,13 +114,13 @@ std::string mark_meaning(const std::set<Mark>& marks) {
         text += " Without a mark: measured.";
         break;
       case Mark::modelled:
-        text += " \\textdagger~modelled.";
+        text += " $\\dagger$~modelled.";
         break;
       case Mark::unvalidated:
-        text += " \\textdaggerdbl~modelled, not validated against a published or metered figure.";
+        text += " $\\ddagger$~modelled, not validated against a published or metered figure.";
         break;
       case Mark::theory_bound:
-        text += " \\textsection~bound of theory, no machine.";
+        text += " \\S~bound of theory, no machine.";
         break;
       case Mark::literature:
         text += " *~literature.";
@@ -240,6 +239,31 @@ class TableWriter {
   bool bold_ = false;
 };
 
+void add_validations(const View& view, Document& document) {
+  if (view.validations.empty()) return;
+  ++document.tables;
+  std::string lines;
+  for (const Validation& one : view.validations) {
+    lines += fmt::format(
+        "\\raggedright {}{} & \\num{{{}}}\\,* & \\num{{{}}}\\,$^{{\\dagger}}$ & "
+        "\\num{{{:.3g}}} & \\raggedright {} \\\\\n",
+        escape_latex(one.machine), cite_text(document.citations.cite_source(one.against)),
+        plain_number(one.published_J_per_mac / kPico, 3),
+        plain_number(one.published_J_per_mac * one.ratio / kPico, 3), one.ratio,
+        escape_latex(one.against));
+  }
+  document.body += fmt::format(
+      "\n\\begin{{table}}[htbp]\n\\centering\\small\\setlength{{\\tabcolsep}}{{4pt}}\n"
+      "\\caption{{Model and paper: energy in \\si{{\\pico\\joule}} per MAC of each published "
+      "machine "
+      "and of its model, at the boundary of the published figure. * literature. "
+      "$\\dagger$~modelled.}}\n\\label{{tab:joulebench-{}}}\n"
+      "\\begin{{tabular}}{{@{{}}p{{0.22\\linewidth}}rrrp{{0.42\\linewidth}}@{{}}}}\n\\toprule\n"
+      "Machine & Published & Model & Ratio & Published figure \\\\\n\\midrule\n{}\\bottomrule\n"
+      "\\end{{tabular}}\n\\end{{table}}\n",
+      document.tables, lines);
+}
+
 void add_literature(const std::vector<LiteratureRow>& rows, Document& document) {
   for (std::size_t begin = 0; begin < rows.size(); begin += kMostRows) {
     std::string lines;
@@ -305,6 +329,7 @@ LatexReport latex_report(const View& view, const std::vector<LiteratureRow>& lit
     }
     document.body += ".\\par}\n";
   }
+  add_validations(view, document);
   add_literature(literature, document);
 
   const std::string bibliography_command =

@@ -131,6 +131,20 @@ std::string literature_text(const std::vector<LiteratureRow>& rows, Used& used) 
   return text;
 }
 
+std::string validations_text(const View& view) {
+  if (view.validations.empty()) return {};
+  std::string text =
+      "\n## Model and paper\n\n| machine | published J/MAC | model J/MAC | model / published | "
+      "published figure |\n|---|---:|---:|---:|---|\n";
+  for (const Validation& one : view.validations) {
+    text += fmt::format("| {} | {}\\* | {}\\~ | {:.3g} | {} |\n", escape_markdown(one.machine),
+                        format_energy(one.published_J_per_mac),
+                        format_energy(one.published_J_per_mac * one.ratio), one.ratio,
+                        escape_markdown(one.against));
+  }
+  return text;
+}
+
 std::string legend(const Used& used) {
   std::vector<std::string> parts;
   for (std::size_t b = 0; b < kBoundaries; ++b) {
@@ -196,6 +210,8 @@ std::string markdown_report(const View& view, const std::vector<LiteratureRow>& 
     if (!missing.empty()) text += "\nNo numbers:\n\n";
     for (const std::string& sentence : missing) text += "- " + escape_markdown(sentence) + "\n";
   }
+  text += validations_text(view);
+  if (!view.validations.empty()) used.marks.insert({Mark::modelled, Mark::literature});
   text += literature_text(literature, used);
   return text + legend(used);
 }

@@ -64,7 +64,8 @@ std::vector<LogAxis::Tick> LogAxis::ticks(double least_distance) const {
   while (decade * every < least_distance) ++every;
   std::vector<Tick> ticks;
   // Few decades: 2 and 5 between them help.
-  if (decade > 3 * least_distance) {
+  constexpr double kFewDecades = 2.3;
+  if (high_ - low_ < kFewDecades) {
     for (int d = static_cast<int>(std::floor(low_)); d <= static_cast<int>(std::floor(high_));
          ++d) {
       for (const double step : {2.0, 5.0}) {
@@ -77,6 +78,16 @@ std::vector<LogAxis::Tick> LogAxis::ticks(double least_distance) const {
   for (int d = static_cast<int>(std::ceil(low_)); d <= static_cast<int>(std::floor(high_)); ++d) {
     const double value = std::pow(10.0, d);
     ticks.push_back({value, at(value), ((d % every) + every) % every == 0});
+  }
+  return ticks;
+}
+
+std::vector<LogAxis::Tick> LogAxis::time_ticks() const {
+  std::vector<Tick> ticks;
+  for (const double value :
+       {1e-6, 1e-3, 1.0, 60.0, 3600.0, 86400.0, 2592000.0, 31557600.0, 315576000.0}) {
+    const double log = std::log10(value);
+    if (log > low_ && log < high_) ticks.push_back({value, at(value), true});
   }
   return ticks;
 }
@@ -168,7 +179,7 @@ std::string Svg::finish() && { return std::move(out_) + "</svg>\n"; }
 
 void draw_axes(Svg& svg, const Frame& frame, const LogAxis& x, Unit x_unit,
                std::string_view x_title, const LogAxis& y, Unit y_unit, std::string_view y_title) {
-  for (const LogAxis::Tick& tick : x.ticks(46)) {
+  for (const LogAxis::Tick& tick : x_unit == Unit::seconds ? x.time_ticks() : x.ticks(46)) {
     svg.line({tick.at, frame.top}, {tick.at, frame.bottom}, "grid");
     if (tick.labelled) {
       svg.text({tick.at, frame.bottom + 14}, tick_text(tick.value, x_unit), "tick", Anchor::middle);
@@ -188,6 +199,18 @@ void draw_axes(Svg& svg, const Frame& frame, const LogAxis& x, Unit x_unit,
 
 void LabelPlacer::block(Place at, double radius) {
   taken_.push_back({at.x - radius, at.y - radius, at.x + radius, at.y + radius});
+}
+
+void LabelPlacer::block_line(const std::vector<Place>& places) {
+  constexpr double kStep = 6;
+  for (std::size_t i = 1; i < places.size(); ++i) {
+    const Place from = places[i - 1];
+    const Place to = places[i];
+    const double length = std::hypot(to.x - from.x, to.y - from.y);
+    for (double at = 0; at < length; at += kStep) {
+      block({from.x + (to.x - from.x) * at / length, from.y + (to.y - from.y) * at / length}, 2);
+    }
+  }
 }
 
 bool LabelPlacer::is_free(const Box& box) const {

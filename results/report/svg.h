@@ -30,6 +30,8 @@ class LogAxis {
   };
   /// Decades, labelled where they are not too close to read.
   [[nodiscard]] std::vector<Tick> ticks(double least_distance) const;
+  /// A minute, an hour, a day, a month, a year.
+  [[nodiscard]] std::vector<Tick> time_ticks() const;
 
  private:
   double low_, high_, first_, last_;
@@ -60,7 +62,7 @@ class Svg {
 
 /// A plot's frame: axes with grid, ticks and titles.
 struct Frame {
-  double left = 54, right = 390, top = 12, bottom = 262;
+  double left = 62, right = 390, top = 12, bottom = 262;
 };
 enum class Unit { joule, ratio, seconds, plain };
 void draw_axes(Svg& svg, const Frame& frame, const LogAxis& x, Unit x_unit,
@@ -71,6 +73,7 @@ class LabelPlacer {
  public:
   explicit LabelPlacer(const Frame& frame) : frame_(frame) {}
   void block(Place at, double radius);
+  void block_line(const std::vector<Place>& places);
   /// Draws the text right, left, above or below of `at`; false when there is no room.
   bool place(Svg& svg, Place at, std::string_view text, std::string_view css);
 

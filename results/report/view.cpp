@@ -285,6 +285,54 @@ void ViewBuilder::label_rows() {
   }
 }
 
+void ViewBuilder::add_run(const Json& run) {
+  const auto text = [](const Json& json, const char* key) {
+    const auto it = json.find(key);
+    return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+  };
+  if (!run.is_object() || !run.contains("devices") || !run["devices"].is_array()) return;
+  for (const Json& device : run["devices"]) {
+    if (!device.is_object()) continue;
+    Validation validation;
+    validation.machine = text(device, "backend") + " " + text(device, "device");
+    validation.against = text(device, "validated_against");
+    validation.published_J_per_mac = number_in(device, "published_J_per_mac");
+    validation.ratio = number_in(device, "model_to_published_ratio");
+    if (!(validation.published_J_per_mac > 0) || !(validation.ratio > 0)) continue;
+    const auto known =
+        std::find_if(view_.validations.begin(), view_.validations.end(),
+                     [&](const Validation& other) { return other.machine == validation.machine; });
+    if (known == view_.validations.end()) {
+      view_.validations.push_back(std::move(validation));
+    } else {
+      *known = std::move(validation);
+    }
+  }
+}
+
+void keep_iso_accuracy(View& view, double error) {
+  std::map<std::pair<TextId, std::string>, std::size_t> best;
+  const auto energy_of = [](const ViewRow& row) {
+    return row.energy[static_cast<std::size_t>(row.highest())].value;
+  };
+  for (std::size_t i = 0; i < view.rows.size(); ++i) {
+    const ViewRow& row = view.rows[i];
+    if (row.status != Status::ok || row.highest() < 0 || !(row.error_axis() <= error)) continue;
+    const auto place = best.emplace(std::make_pair(row.workload, view.machine(row)), i);
+    std::size_t& known = place.first->second;
+    if (energy_of(row) < energy_of(view.rows[known])) known = i;
+  }
+  std::set<std::size_t> kept;
+  for (const auto& entry : best) kept.insert(entry.second);
+  std::vector<ViewRow> rows;
+  for (std::size_t i = 0; i < view.rows.size(); ++i) {
+    if (kept.count(i) != 0 || view.rows[i].status != Status::ok) {
+      rows.push_back(std::move(view.rows[i]));
+    }
+  }
+  view.rows = std::move(rows);
+}
+
 View ViewBuilder::finish() {
   label_rows();
   ids_.clear();

@@ -71,13 +71,20 @@ struct ViewRow {
   [[nodiscard]] double error_axis() const noexcept;
 };
 
+/// What a machine's model was checked against, as the run tells it.
+struct Validation {
+  std::string machine, against;
+  double published_J_per_mac = 0, ratio = 0;  ///< ratio: model by published
+};
+
 class View {
  public:
   /// Above this many records ledgers and command lines are left out (they stay in the records).
   static constexpr std::size_t kMostDetailed = 2000;
 
   std::vector<ViewRow> rows;
-  std::vector<std::string> runs;  ///< run ids in order of appearance
+  std::vector<std::string> runs;        ///< run ids in order of appearance
+  std::vector<Validation> validations;  ///< machines with a published figure, each once
 
   [[nodiscard]] const std::string& text(TextId id) const { return texts_[id]; }
   [[nodiscard]] bool detailed() const noexcept { return rows.size() <= kMostDetailed; }
@@ -95,6 +102,8 @@ class ViewBuilder {
  public:
   ViewBuilder();
   void add(const Record& record);
+  /// Takes a run.json for its devices; anything else, or null, adds nothing.
+  void add_run(const Json& run);
   View finish();
 
  private:
@@ -108,6 +117,11 @@ class ViewBuilder {
   std::unordered_map<std::string, TextId> ids_;
   std::map<std::pair<TextId, TextId>, bool> pictured_;  ///< workload, machine with parts
 };
+
+/// Keeps, for each workload and machine, the row with the least energy at the machine's highest
+/// boundary among those whose relative error (networks: 1 - accuracy) is at most `error`; rows that
+/// did not run stay.
+void keep_iso_accuracy(View& view, double error);
 
 /// 95 % interval of a sum of rows that are known to classes A (10 %), B (30 %), C (factor 2) and D
 /// (factor 5), log-normal, drawn once per constant: moments of the sum matched by a log-normal

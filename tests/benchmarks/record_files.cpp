@@ -9,9 +9,11 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "backends/core/paths.h"
 #include "results/compare.h"
 #include "results/journal.h"
 #include "results/record.h"
+#include "results/report/formats.h"
 #include "results/validate.h"
 #include "tests/benchmarks/summary.h"
 #include "tests/support/sample_record.h"
@@ -77,6 +79,22 @@ void add_record_files(const Options& options) {
                     const auto now = results::load_results(file);
                     const auto compared = results::compare(base, now, results::Gate::model);
                     if (compared.failed()) state.SkipWithError("equal records compare unequal");
+                  });
+                  report_figure(state, rate * 1e-3);
+                });
+  add_benchmark(options, "records reported to HTML", "k/s", Target::at_least(10), 2,
+                [count](benchmark::State& state) {
+                  const ScratchFolder folder;
+                  const auto file = write_records(folder.path(), count);
+                  const results::Bibliography bibliography(literature_dir());
+                  const double rate = rate_of(state, count, [&] {
+                    results::ViewBuilder builder;
+                    results::read_journal(file,
+                                          [&](results::Record&& record) { builder.add(record); });
+                    std::size_t bytes = 0;
+                    results::html_report(builder.finish(), {}, bibliography,
+                                         [&](std::string_view piece) { bytes += piece.size(); });
+                    if (bytes == 0) state.SkipWithError("the report is empty");
                   });
                   report_figure(state, rate * 1e-3);
                 });

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "results/report/formats.h"
+#include "results/report/terminal_table.h"
 #include "tests/support/hostile_record.h"
 #include "tests/support/run_command.h"
 #include "tests/support/temp_folder.h"
@@ -128,6 +129,44 @@ TEST_F(Report, HistoryTellsSteps) {
   }
   EXPECT_LE(widest_line(report({"run", "later", "--history"}).out), 80);
   EXPECT_EQ(report({"run", "--history"}).exit_code, 2);
+}
+
+TEST_F(Report, FilterKeepsMatchingPoints) {
+  const CommandResult result = report({"run", "--format", "csv", "--filter", "tpu-v1 gemm"});
+  for (const std::string& line : lines_of(result.out)) {
+    EXPECT_TRUE(line.rfind("record_id", 0) == 0 || line.find("tpu-v1") != std::string::npos);
+  }
+  EXPECT_EQ(report({"run", "--filter", "no such machine"}).exit_code, 2);
+  EXPECT_EQ(report({"run", "--filter", "("}).exit_code, 2);
+}
+
+// The records' errors are 1.23e-2 (tpu-v1), 3.4e-2 (photonic-2025) and 5.1e-2 (pcm-hermes).
+TEST_F(Report, IsoAccuracyLeavesOutWhatErrsMore) {
+  const std::string text =
+      report({"run", "--format", "md", "--max-error", "0.04", "--filter", "gemm"}).out;
+  EXPECT_NE(text.find("systolic tpu-v1"), std::string::npos);
+  EXPECT_NE(text.find("photonic photonic-2025"), std::string::npos);
+  EXPECT_EQ(text.find("crossbar pcm-hermes"), std::string::npos);
+  EXPECT_EQ(report({"run", "--max-error", "0.04"}).exit_code, 2);
+  EXPECT_EQ(report({"run", "--format", "md", "--max-error", "2"}).exit_code, 2);
+}
+
+TEST_F(Report, RunTellsHowFarModelsAreFromPapers) {
+  CommandOptions options;
+  options.folder = folder_.path();
+  ASSERT_EQ(joulebench({"run", "-q", "--backend", "systolic", "--gemm", "4,5,6", "-o", "made"},
+                       options)
+                .exit_code,
+            0);
+  const auto run = nlohmann::json::parse(read("made/run.json"));
+  ASSERT_EQ(run["devices"].size(), 1U);
+  const auto& device = run["devices"][0];
+  EXPECT_EQ(device["device"], "tpu-v1");
+  const double model_J = device["published_J_per_mac"].get<double>() *
+                         device["model_to_published_ratio"].get<double>();
+  const std::string text = report({"made", "--format", "md"}).out;
+  EXPECT_NE(text.find("## Model and paper"), std::string::npos);
+  EXPECT_NE(text.find(results::format_energy(model_J)), std::string::npos) << text;
 }
 
 TEST_F(Report, BadInputIsOneSentence) {

@@ -93,6 +93,32 @@ TEST(ReportView, LabelsTellWhatDiffers) {
   EXPECT_EQ(view.text(view.rows[1].label), "systolic tpu-v1 seed=7");
 }
 
+TEST(ReportView, IsoAccuracyKeepsTheLeastEnergyOfEachMachine) {
+  std::vector<Record> records;
+  const Json point = test::gemm_point(8, 8, 8);
+  const double energies[] = {1e-13, 4e-13, 2e-13};
+  const double errors[] = {1e-1, 1e-3, 1e-2};
+  for (int i = 0; i < 3; ++i) {
+    records.push_back(test::table_record(point, "photonic", "photonic-2025",
+                                         {{energies[i]}, -1, 1, errors[i]}));
+    records.back().point["set"] = {{"n_mac", i}};
+  }
+  View view = view_of(records);
+  keep_iso_accuracy(view, 0.01);
+  ASSERT_EQ(view.rows.size(), 1U);
+  EXPECT_EQ(view.rows[0].energy[0].value, 2e-13);
+  EXPECT_EQ(view.text(view.rows[0].label), "photonic photonic-2025 n_mac=2");
+}
+
+TEST(ReportView, RunsThatAreNotOursAddNothing) {
+  ViewBuilder builder;
+  builder.add(test::sample_record());
+  builder.add_run(nullptr);
+  builder.add_run({{"devices", 3}});
+  builder.add_run({{"devices", {1, {{"backend", 2}, {"published_J_per_mac", "x"}}}}});
+  EXPECT_TRUE(builder.finish().validations.empty());
+}
+
 TEST(ReportTables, LeadersAreBeatenByNoRowOfTheirKind) {
   const Json point = test::gemm_point(8, 8, 8);
   const View view =
@@ -215,7 +241,7 @@ TEST(ReportLatex, CaptionDefinesOpAndBoundary) {
   EXPECT_NE(report.tex.find("\\toprule"), std::string::npos);
   EXPECT_NE(report.tex.find("1~MAC = 1~multiply + 1~add = 2~ops"), std::string::npos);
   EXPECT_NE(report.tex.find("B0~arithmetic, conversion, light"), std::string::npos);
-  EXPECT_NE(report.tex.find("\\textdagger~modelled"), std::string::npos);
+  EXPECT_NE(report.tex.find("$\\dagger$~modelled"), std::string::npos);
 }
 
 TEST(ReportCsv, LongHasAQuantityALine) {

@@ -37,6 +37,14 @@ TEST(Suite, ExpandsWorkloadsTimesTargets) {
   EXPECT_EQ(suite.points[3].gemm, (GemmShape{4, 5, 6}));
 }
 
+TEST(Suite, AStarStandsForEveryPreset) {
+  const Suite suite = parse(with_points(
+      R"({"op": "gemm", "gemm": [[1, 2, 3]], "targets": [{"backend": "photonic", "device": "*"}]})"));
+  std::vector<std::string> devices;
+  for (const PointSpec& point : suite.points) devices.push_back(point.device);
+  EXPECT_EQ(devices, preset_names("photonic"));
+}
+
 TEST(Suite, RefusesMalformedFilesNamingTheFault) {
   const std::string target = R"("targets": [{"backend": "reference"}])";
   const std::vector<std::pair<std::string, std::string>> cases = {
