@@ -75,6 +75,16 @@ void check_bounds(Outcome& outcome, const Ledger& ledger, const Pricing& pricing
   }
 }
 
+/// Calibration's share of all energy when it is spread over that many executions.
+void add_calibration_shares(Outcome& outcome, double calibration_J, double execution_J) {
+  Json shares = Json::object();
+  for (const double executions : {1.0, 1e3, 1e6, 1e9}) {
+    shares[fmt::format("{:.0f}", executions)] =
+        calibration_J / (calibration_J + executions * execution_J);
+  }
+  outcome.measurement["calibration_share_by_executions"] = std::move(shares);
+}
+
 }  // namespace
 
 void add_energy(Outcome& outcome, const Counts& counts, const Pricing& pricing) {
@@ -103,8 +113,16 @@ void add_energy(Outcome& outcome, const Counts& counts, const Pricing& pricing) 
   if (counts.calibration.cost) {
     const Ledger calibration = price(*counts.calibration.cost, *pricing.prices);
     append_rows(calibration, pricing, outcome.setup_ledger);
-    outcome.add("calibration_energy_J", calibration.cumulative_J(highest), Provenance::modelled,
+    const double calibration_J = calibration.cumulative_J(highest);
+    outcome.add("calibration_energy_J", calibration_J, Provenance::modelled, pricing.source);
+    outcome.add("calibration_time_s", counts.calibration.cost->device_time_s, Provenance::modelled,
                 pricing.source);
+    const double execution_J = ledger.cumulative_J(highest);
+    if (execution_J > 0) {
+      outcome.add("calibration_break_even_count", calibration_J / execution_J, Provenance::modelled,
+                  pricing.source);
+      add_calibration_shares(outcome, calibration_J, execution_J);
+    }
   }
 }
 

@@ -129,7 +129,8 @@ MetricClass class_of(const std::string& name, const Record& record) {
   limit.boundary = Boundary::B5;
   if (name.rfind("energy_B", 0) == 0) {
     if (const auto boundary = boundary_from(name.substr(7, 2))) limit.boundary = *boundary;
-  } else if (name == "setup_energy_J" || name == "calibration_energy_J") {
+  } else if (name == "setup_energy_J" || name == "calibration_energy_J" ||
+             name == "calibration_break_even_count") {
     return any_data_dependent(record.setup_ledger, nullptr) ? MetricClass::simulated : cls;
   } else if (name.rfind("data_movement", 0) == 0) {
     limit.boundary = Boundary::B2;

@@ -12,7 +12,7 @@ constexpr Better kLower = Better::lower;
 constexpr Better kHigher = Better::higher;
 constexpr Better kNeither = Better::neither;
 
-constexpr std::array<Metric, 41> kMetrics{{
+constexpr std::array<Metric, 43> kMetrics{{
     {"device_time_s", "s", kExact, kLower, "time of the machine for one execution"},
     {"host_time_s", "s", kMeasured, kLower, "time this program took for the point"},
     {"throughput_mac_per_s", "MAC/s", kExact, kHigher, "logical MACs per device time"},
@@ -45,6 +45,9 @@ constexpr std::array<Metric, 41> kMetrics{{
     {"data_movement_share_frac", "1", kExact, kNeither, "movement's share of the energy at B2"},
     {"setup_energy_J", "J", kExact, kLower, "programming or loading of the stationary operand"},
     {"calibration_energy_J", "J", kExact, kLower, "calibration before the execution"},
+    {"calibration_time_s", "s", kExact, kLower, "device time of calibration before the execution"},
+    {"calibration_break_even_count", "1", kExact, kLower,
+     "executions that take as much energy as the calibration before them"},
     {"training_energy_J", "J", kSimulated, kLower, "all steps of a training, highest boundary"},
     {"energy_to_target_J", "J", kSimulated, kLower,
      "set-up and steps up to the epoch that reached the target accuracy"},

@@ -129,6 +129,12 @@ Config config_from(const DeviceSpec& spec) {
   config.calibration_vectors = spec.integer("calibration.vectors");
   config.fit_vectors = spec.integer("calibration.fit_vectors");
   config.mvm_time_s = spec.number("time.mvm_s");
+  config.step_time_s = spec.number("time.step_s");
+  config.adc_rate_Hz = spec.number("adc.rate_Hz");
+  config.adc_per_tile = spec.integer("adc.per_tile");
+  config.tile_area_m2 = spec.number("area.array_m2") + spec.number("area.converters_m2") +
+                        spec.number("area.periphery_m2");
+  config.chip_area_m2 = spec.number("area.chip_m2");
   config.update_time_s = spec.number("time.update_s");
   config.program_row_time_s = spec.number("time.program_row_s");
   return config;

@@ -74,6 +74,11 @@ struct Config {
   std::int64_t fit_vectors = 1;          ///< known random vectors of a fit
 
   double mvm_time_s = 0;
+  double step_time_s = 0;         ///< of one reading: settling
+  double adc_rate_Hz = 0;         ///< conversions per second of one converter; 0: not limiting
+  std::int64_t adc_per_tile = 1;  ///< converters that a tile's outputs share
+  double tile_area_m2 = 0;
+  double chip_area_m2 = 0;  ///< what stands once on the machine
   double update_time_s = 0;
   double program_row_time_s = 0;
 

@@ -35,6 +35,10 @@ constexpr std::array<ActionPrice, kActions> kActionPrices{{
      Boundary::B1, false},
     {Action::partial_sum, "energy.partial_sum_J", "digital", "partial_sum_add", Category::compute,
      Boundary::B1, false},
+    {Action::array_cycle, "energy.array_cycle_J", "cells", "array_cycle", Category::compute,
+     Boundary::B0, false},
+    {Action::periphery, "energy.periphery_cycle_J", "periphery", "tile_cycle", Category::control,
+     Boundary::B1, false},
 }};
 
 // Without a converter a value moves as the float32 that the host hands over.
@@ -43,6 +47,12 @@ constexpr double kBitsWithoutConverter = 32;
 std::size_t index_of(Action action) { return static_cast<std::size_t>(action); }
 
 void refuse_divided_beside_undivided(const DeviceSpec& spec) {
+  if (spec.number("energy.array_cycle_J") > 0 && spec.number("energy.cell_read_J") > 0) {
+    fail_usage(
+        "device '{}': energy.cell_read_J is part of the undivided figure energy.array_cycle_J and "
+        "would count twice; set one of them to 0",
+        spec.name());
+  }
   if (spec.number("energy.core_mvm_J") <= 0) return;
   for (const ActionPrice& price : kActionPrices) {
     if (price.action == Action::core_mvm || spec.number(price.parameter) <= 0) continue;
@@ -133,6 +143,21 @@ double Counter::input_square(const OperandMoments& a) const noexcept {
   return std::min(1.0, a.mean_square / (full_scale * full_scale));
 }
 
+double Counter::readings() const noexcept { return 1; }
+
+double Counter::conversions() const noexcept { return 1; }
+
+double Counter::product_time_s() const noexcept {
+  // t = P max(t_settle, ceil(C k / N_adc) / f_adc), C the outputs that a tile's converters share.
+  double step_s = config_->step_time_s;
+  if (config_->adc_rate_Hz > 0 && config_->tile_cols > 0) {
+    const double outputs = static_cast<double>(config_->tile_cols) * conversions() / readings();
+    const double turns = std::ceil(outputs / static_cast<double>(config_->adc_per_tile));
+    step_s = std::max(step_s, turns / config_->adc_rate_Hz);
+  }
+  return config_->mvm_time_s + readings() * step_s;
+}
+
 void Counter::add_time(Activity& activity, double seconds) const {
   activity.device_time_s += seconds;
   add_static(activity, seconds);
@@ -151,7 +176,7 @@ Activity Counter::execute(std::int64_t m, std::int64_t k, std::int64_t n, bool t
   const auto input_tiles = static_cast<double>(layout.inputs.tiles);
   const auto output_tiles = static_cast<double>(layout.outputs.tiles);
   const double tiles = input_tiles * output_tiles;
-  const double conversions = rows * outputs * input_tiles;
+  const double conversions = rows * outputs * input_tiles * this->conversions();
   // Cells: t V^2 sum_ij (g+ + g-) x_j^2 with means in place of the sum; x relative to full scale.
   const double cells =
       rows * inputs * outputs * conductance_sum(statistics.b) * input_square(statistics.a);
@@ -159,8 +184,10 @@ Activity Counter::execute(std::int64_t m, std::int64_t k, std::int64_t n, bool t
   Activity activity = reloaded ? program(k, n) : Activity{};
   const Ids& ids = catalogue_->product;
   add(activity, ids, Action::core_mvm, rows * tiles);
-  add(activity, ids, Action::dac, rows * inputs * output_tiles);
+  add(activity, ids, Action::dac, rows * inputs * output_tiles * readings());
   add(activity, ids, Action::cell_read, cells);
+  add(activity, ids, Action::array_cycle, rows * tiles * readings());
+  add(activity, ids, Action::periphery, rows * tiles * readings());
   add(activity, ids, Action::adc, conversions);
   add(activity, ids, Action::sample_hold, conversions);
   add(activity, ids, Action::shift_add, conversions);
@@ -168,7 +195,7 @@ Activity Counter::execute(std::int64_t m, std::int64_t k, std::int64_t n, bool t
   add(activity, ids, Action::buffer_write, rows * outputs * bits_or_host(config_->adc_bits));
   add(activity, ids, Action::partial_sum, rows * outputs * std::max(0.0, input_tiles - 1.0));
   activity.executed_macs = rows * cells_of_tiles(k, n);
-  add_time(activity, rows * rounds(layout.tiles()) * config_->mvm_time_s);
+  add_time(activity, rows * rounds(layout.tiles()) * product_time_s());
   return activity;
 }
 
@@ -224,14 +251,17 @@ Activity Counter::calibrate(std::int64_t k, std::int64_t n, const OperandMoments
   const auto output_tiles = static_cast<double>(layout.outputs.tiles);
   const Ids& ids = catalogue_->calibration;
   add(activity, ids, Action::core_mvm, reads * output_tiles);
-  add(activity, ids, Action::dac, reads * output_tiles);
+  const double converted = reads * outputs * conversions();
+  add(activity, ids, Action::dac, reads * output_tiles * readings());
   add(activity, ids, Action::cell_read, reads * outputs * conductance_sum(b));
-  add(activity, ids, Action::adc, reads * outputs);
-  add(activity, ids, Action::sample_hold, reads * outputs);
-  add(activity, ids, Action::shift_add, reads * outputs);
+  add(activity, ids, Action::adc, converted);
+  add(activity, ids, Action::sample_hold, converted);
+  add(activity, ids, Action::shift_add, converted);
+  add(activity, ids, Action::array_cycle, reads * output_tiles * readings());
+  add(activity, ids, Action::periphery, reads * output_tiles * readings());
   add(activity, ids, Action::buffer_write, reads * outputs * bits_or_host(config_->adc_bits));
   activity.device_time_s =
-      static_cast<double>(vectors_of(layout.inputs.longest())) * config_->mvm_time_s;
+      static_cast<double>(vectors_of(layout.inputs.longest())) * product_time_s();
   return activity;
 }
 

@@ -25,8 +25,10 @@ enum class Action : std::uint8_t {
   buffer_read,   ///< a bit
   buffer_write,  ///< a bit
   partial_sum,   ///< an addition across tiles
+  array_cycle,   ///< one reading of a tile's cells, all together (undivided array figures)
+  periphery,     ///< one reading's worth of a tile's buffers, buses and digital units, together
 };
-inline constexpr std::size_t kActions = 9;
+inline constexpr std::size_t kActions = 11;
 
 /// Prices of a device; actions that its file does not price do not exist and are not counted.
 struct Catalogue {
@@ -76,10 +78,16 @@ class Counter {
   [[nodiscard]] Activity update_outer(std::int64_t samples, std::int64_t k, std::int64_t n,
                                       double coincidences) const;
 
+  /// Time of one product of a tile: readings as fast as cells settle and converters follow.
+  [[nodiscard]] double product_time_s() const noexcept;
   /// Static power over `seconds`, where the device file has any.
   void add_static(Activity& activity, double seconds) const;
 
  private:
+  /// Times that a tile is read for one product.
+  [[nodiscard]] double readings() const noexcept;
+  /// Conversions of one output of a tile in one product.
+  [[nodiscard]] double conversions() const noexcept;
   void add_time(Activity& activity, double seconds) const;
   [[nodiscard]] double cells_of_tiles(std::int64_t k, std::int64_t n) const noexcept;
   [[nodiscard]] double rounds(std::int64_t tiles) const noexcept;

@@ -106,9 +106,15 @@ class CrossbarDevice final : public Device {
 
   [[nodiscard]] double peak_mac_per_s() const override {
     const Config& config = machine_->config;
-    if (config.mvm_time_s <= 0) return 0;
+    const double product_s = machine_->counter().product_time_s();
+    if (product_s <= 0) return 0;
     return static_cast<double>(config.tile_count) * static_cast<double>(config.tile_rows) *
-           static_cast<double>(config.tile_cols) / config.mvm_time_s;
+           static_cast<double>(config.tile_cols) / product_s;
+  }
+
+  [[nodiscard]] double area_m2() const override {
+    const Config& config = machine_->config;
+    return static_cast<double>(config.tile_count) * config.tile_area_m2 + config.chip_area_m2;
   }
 
  private:

@@ -203,17 +203,40 @@ void add_prices(Schema& s) {
   energy("energy.buffer_read_J", "reading one bit of input buffer");
   energy("energy.buffer_write_J", "writing one bit of output buffer");
   energy("energy.partial_sum_J", "adding the partial sums of two tiles, one output");
+  energy("energy.array_cycle_J",
+         "one reading of a tile's cells, all together; excludes energy.cell_read_J");
+  energy("energy.periphery_cycle_J",
+         "buffers, buses and digital units of a tile during one reading, all together");
   energy("energy.program_cell_J", "programming one physical cell, verification included");
   energy("energy.core_update_J",
          "undivided energy of an outer product of two vectors on one tile, all cells at once");
   energy("energy.update_pulse_J", "one coincidence of pulses at one weight");
   s.push_back(number_spec("power.static_W", "W", 0, 1e6,
                           "power of the machine that flows whether or not it computes", 0.0));
-  s.push_back(number_spec("time.mvm_s", "s", 0, 1e3, "one product of a tile", 0.0));
+  s.push_back(
+      number_spec("time.mvm_s", "s", 0, 1e3, "one product of a tile, whatever its readings", 0.0));
+  s.push_back(number_spec("time.step_s", "s", 0, 1e3,
+                          "one reading of a tile (an input plane, or the whole input)", 0.0));
+  s.push_back(number_spec("adc.rate_Hz", "Hz", 0, 1e12,
+                          "conversions per second of one converter, which may hold up a reading; "
+                          "0: it does not",
+                          0.0));
+  s.push_back(integer_spec("adc.per_tile", "1", 1, kLargestTile,
+                           "converters that the outputs of a tile share", 1));
   s.push_back(number_spec("time.update_s", "s", 0, 1e3,
                           "an outer product of two vectors on all tiles of an operand", 0.0));
   s.push_back(number_spec("time.program_row_s", "s", 0, 1e6,
                           "programming one row of a tile; all tiles and columns in parallel", 0.0));
+}
+
+void add_area(Schema& s) {
+  const auto area = [&s](const char* key, const char* description) {
+    s.push_back(number_spec(key, "m2", 0, 1, description, 0.0));
+  };
+  area("area.array_m2", "cells of a tile");
+  area("area.converters_m2", "converters and sample-and-holds of a tile");
+  area("area.periphery_m2", "buffers, buses and digital units of a tile");
+  area("area.chip_m2", "what stands once on the machine (links, controllers)");
 }
 
 Schema make_schema() {
@@ -225,6 +248,7 @@ Schema make_schema() {
   add_calibration(s);
   add_updates(s);
   add_prices(s);
+  add_area(s);
   return s;
 }
 

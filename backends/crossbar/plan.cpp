@@ -90,6 +90,7 @@ double CrossbarPlan::cell_age() const noexcept {
 void CrossbarPlan::program(std::uint64_t event) {
   const double full_scale = machine_->config.headroom * moments_.max_abs;
   cells_.program(std::as_const(weights_).view(), full_scale, event);
+  faults_ = cells_.faults();
   event_ = event;
   programmed_ = true;
   reference_ = {};
@@ -275,9 +276,26 @@ Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
   const Counter counter{config_for(transposed), machine_->catalogue};
   result.activity =
       counter.execute(shape.m, rows(), cols(), transposed, !resident_, result.statistics);
+  add_device_lints(result.lints);
   add_lint(result.lints, seen.outputs_clipped, seen.outputs, "ADC samples");
   add_lint(result.lints, seen.inputs_clipped, seen.inputs, "DAC inputs");
   return result;
+}
+
+/// What the record should say of the devices themselves.
+void CrossbarPlan::add_device_lints(std::vector<std::string>& lints) const {
+  const CellModel& model = machine_->config.cell;
+  if (model.has_faults()) {
+    lints.push_back(
+        fmt::format("faults: {} of {} devices stuck off, {} stuck on; fault map {:016x}",
+                    faults_.stuck_off, faults_.devices, faults_.stuck_on, faults_.hash));
+  }
+  if (model.retention_end_s > 0 && cell_age() > model.retention_end_s) {
+    lints.push_back(
+        fmt::format("extrapolated: cells of {:.3g} s are older than their retention data, which "
+                    "are held from {:.3g} s on",
+                    cell_age(), model.retention_end_s));
+  }
 }
 
 Activity CrossbarPlan::update(const ConstMatrixRef& delta) {

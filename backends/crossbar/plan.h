@@ -69,7 +69,7 @@ class CrossbarPlan final : public Plan {
   /// Range of the converters relative to the device file's, from the last calibration.
   [[nodiscard]] double range() const noexcept { return range_; }
   /// Devices that never change.
-  [[nodiscard]] FaultMap faults() const { return cells_.faults(); }
+  [[nodiscard]] const FaultMap& faults() const noexcept { return faults_; }
 
  private:
   template <class U>
@@ -95,6 +95,7 @@ class CrossbarPlan final : public Plan {
                                                         std::int64_t tiles) const;
   [[nodiscard]] Reading read(double age_s, std::uint64_t reading) const;
   void take_reference();
+  void add_device_lints(std::vector<std::string>& lints) const;
 
   // Calibration (calibration.cpp).
   Activity read_reference();
@@ -130,6 +131,7 @@ class CrossbarPlan final : public Plan {
   Matrix<double> weights_;  // B as given
   OperandMoments moments_;
   CellArray cells_;
+  FaultMap faults_;
   std::uint64_t event_ = 0;  // programming that the cells hold
   bool programmed_ = false;
   double programmed_at_s_ = 0;  // device age at that programming
