@@ -6,6 +6,7 @@
 
 #include "backends/energy/bounds.h"
 #include "harness/host_matrix.h"
+#include "harness/metering.h"
 #include "harness/operands.h"
 #include "harness/point_context.h"
 
@@ -198,8 +199,7 @@ Outcome ConvRun<T>::run() {
   if (outcome.status == results::Status::failed) return outcome;
   add_energy(outcome, counts, pricing());
   if (context_.measured()) {
-    add_measured_time(outcome, time_repeatedly([&] { execute_all(); }, context_.timing()),
-                      context_.timing());
+    add_measurement(outcome, context_, {[this] { execute_all(); }});
   } else {
     add_modelled_time(outcome, execution.activity.device_time_s, device_.peak_mac_per_s(),
                       context_.time_source());

@@ -82,6 +82,18 @@ std::int64_t memory_field(const std::string& key) {
   return 0;
 }
 
+/// "off" where the file says `off`, "on" where it says anything else, "" where there is none.
+std::string switch_state(const std::filesystem::path& file, const std::string& off) {
+  const std::string text = first_line(file);
+  return text.empty() ? "" : text == off ? "off" : "on";
+}
+
+/// intel_pstate says no_turbo, the other drivers of cpufreq say boost.
+std::string turbo_state() {
+  const std::string pstate = switch_state("/sys/devices/system/cpu/intel_pstate/no_turbo", "1");
+  return pstate.empty() ? switch_state("/sys/devices/system/cpu/cpufreq/boost", "0") : pstate;
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   if (gethostname(name.data(), name.size() - 1) != 0) return {};
@@ -105,6 +117,9 @@ HostDescription describe_host() {
     if (has_word(flags, isa)) host.isa.emplace_back(isa);
   }
   host.governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+  host.turbo = turbo_state();
+  host.smt = switch_state("/sys/devices/system/cpu/smt/active", "0");
+  host.aslr = switch_state("/proc/sys/kernel/randomize_va_space", "0");
   host.virtualised = has_word(flags, "hypervisor");
   std::array<double, 1> load{};
   if (getloadavg(load.data(), 1) == 1) host.load_1min = load[0];
@@ -125,6 +140,9 @@ Json to_json(const HostDescription& host) {
           {"caches", caches},
           {"isa", host.isa},
           {"governor", host.governor},
+          {"turbo", host.turbo},
+          {"smt", host.smt},
+          {"aslr", host.aslr},
           {"virtualised", host.virtualised},
           {"load_1min", host.load_1min},
           {"memory_bytes", host.memory_bytes}};
@@ -144,6 +162,17 @@ std::vector<Finding> host_findings(const HostDescription& host) {
     findings.push_back(
         {"governor", fmt::format("the frequency governor is '{}', so clocks move", host.governor),
          "set it to performance: cpupower frequency-set -g performance"});
+  }
+  if (host.turbo == "on") {
+    findings.push_back({"turbo", "turbo is on: clocks depend on heat and on how many cores work",
+                        "switch it off: echo 1 | sudo tee "
+                        "/sys/devices/system/cpu/intel_pstate/no_turbo, or echo 0 | sudo tee "
+                        "/sys/devices/system/cpu/cpufreq/boost"});
+  }
+  if (host.smt == "on") {
+    findings.push_back({"smt", "two threads share a core: one slows the other",
+                        "give --threads the number of cores, or switch it off: echo off | sudo tee "
+                        "/sys/devices/system/cpu/smt/control"});
   }
   if (host.usable_cpus > 0 && host.load_1min > 0.5 * host.usable_cpus) {
     findings.push_back({"load",

@@ -24,6 +24,9 @@ struct HostDescription {
   std::vector<CacheInfo> caches;  ///< of cpu0
   std::vector<std::string> isa;   ///< vector extensions that kernels care about
   std::string governor;           ///< scaling governor of cpu0; "" when the system does not tell
+  std::string turbo;              ///< "on" or "off"; "" when the system does not tell
+  std::string smt;                ///< threads sharing cores: likewise
+  std::string aslr;               ///< random addresses: likewise
   bool virtualised = false;       ///< the processor says a hypervisor is present
   double load_1min = 0;           ///< load average at the time of asking; 0 when unknown
   std::int64_t memory_bytes = 0;  ///< 0 when unknown
@@ -46,7 +49,8 @@ std::int64_t available_memory_bytes();
 
 /// Things that would spoil a measurement on this host, one sentence each, with the mend.
 struct Finding {
-  std::string id;  ///< "virtualised", "governor", "load", "few-cores", "debug-build"
+  std::string
+      id;  ///< "virtualised", "governor", "turbo", "smt", "load", "few-cores", "debug-build"
   std::string text;
   std::string mend;
 };

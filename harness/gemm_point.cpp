@@ -4,6 +4,7 @@
 
 #include "backends/energy/bounds.h"
 #include "harness/host_matrix.h"
+#include "harness/metering.h"
 #include "harness/point_context.h"
 
 namespace jb::harness {
@@ -60,18 +61,11 @@ Fidelity verify(const PointContext& context, const GemmOperands& operands) {
   return fidelity;
 }
 
-/// Times executes; a dynamic operand is planned anew in each, as its use would.
-Timing time_product(const PointContext& context, Device& device, Plan& plan,
-                    const GemmOperands& operands, OperandMode mode, const PlanOptions& options) {
-  const TimingOptions timing = context.timing();
-  if (mode == OperandMode::stationary) {
-    const DeviceTimingOptions own{timing.min_time_s, timing.warmup_s, timing.repetitions, false};
-    if (auto times = plan.time_on_device(own)) {
-      return {std::move(times->times_s), times->iterations, std::move(times->clock),
-              "device clock"};
-    }
-  }
-  const auto body = [&] {
+/// What is timed: executes; a dynamic operand is planned anew in each, as its use would.
+MeasuredBody measured_body(Device& device, Plan& plan, const GemmOperands& operands,
+                           OperandMode mode, const PlanOptions& options) {
+  MeasuredBody body;
+  body.execute = [&device, &plan, &operands, mode, &options] {
     if (mode == OperandMode::dynamic) {
       const auto fresh = device.plan(operands.shape, operands.b, mode, options);
       fresh->execute(operands.a, operands.c, Draw{}, Direction::forward);
@@ -79,7 +73,15 @@ Timing time_product(const PointContext& context, Device& device, Plan& plan,
       plan.execute(operands.a, operands.c, Draw{}, Direction::forward);
     }
   };
-  return time_repeatedly(body, timing);
+  if (mode == OperandMode::dynamic) return body;
+  body.on_device = [&plan](const TimingOptions& timing) -> std::optional<Timing> {
+    auto times =
+        plan.time_on_device({timing.min_time_s, timing.warmup_s, timing.repetitions, false});
+    if (!times) return std::nullopt;
+    return Timing{std::move(times->times_s), times->iterations, std::move(times->clock),
+                  "device clock"};
+  };
+  return body;
 }
 
 }  // namespace
@@ -126,8 +128,7 @@ Outcome run_gemm(const PointContext& context, Device& device, const GemmOperands
 
   add_energy(outcome, counts, pricing_of(context, device, shape, plan->resident()));
   if (context.measured()) {
-    add_measured_time(outcome, time_product(context, device, *plan, operands, mode, options),
-                      context.timing());
+    add_measurement(outcome, context, measured_body(device, *plan, operands, mode, options));
   } else {
     add_modelled_time(outcome, execution.activity.device_time_s, device.peak_mac_per_s(),
                       context.time_source());

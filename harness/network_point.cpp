@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "harness/layer_table.h"
+#include "harness/metering.h"
 #include "harness/network_accuracy.h"
 #include "harness/point_context.h"
 #include "harness/quantisation_ranges.h"
@@ -93,17 +94,11 @@ void add_times(Outcome& outcome, const PointContext& context, const Device& devi
     }
     return;
   }
-  TimingOptions options = context.timing();
-  Timing timing;
+  MeasuredBody body{[&] { run_workload(executable, workload, nullptr); }};
   if (host_time_s > kLongRun_s) {
-    timing.times_s = {host_time_s};
-    timing.iterations = 1;
-    timing.engine = "steady clock";
-    timing.clock = "one execution";
-  } else {
-    timing = time_repeatedly([&] { run_workload(executable, workload, nullptr); }, options);
+    body.known = Timing{{host_time_s}, 1, "steady clock", "one execution"};
   }
-  add_measured_time(outcome, timing, options);
+  add_measurement(outcome, context, body);
 }
 
 void add_workload_lints(Outcome& outcome, const NetworkWorkload& workload) {

@@ -13,7 +13,9 @@
 #include "backends/core/text.h"
 #include "backends/energy/price_table.h"
 #include "harness/environment.h"
+#include "harness/findings.h"
 #include "harness/knob_search.h"
+#include "harness/metered_group.h"
 #include "harness/point_identity.h"
 #include "harness/workload_cache.h"
 #include "results/journal.h"
@@ -49,14 +51,6 @@ void make_folder(const fs::path& dir) {
     fail_usage("cannot write into the run folder '{}': {}", dir.string(),
                std::error_code(errno, std::generic_category()).message());
   }
-}
-
-Json findings_json(const HostDescription& host) {
-  Json findings = Json::array();
-  for (const Finding& finding : host_findings(host)) {
-    findings.push_back({{"id", finding.id}, {"text", finding.text}, {"mend", finding.mend}});
-  }
-  return findings;
 }
 
 /// The commit that is being tested, as CI tells it; "" elsewhere.
@@ -113,7 +107,10 @@ Json run_description(const RunRequest& request, const std::string& run_id) {
   json["tables_hash"] = tables_hash();
   json["devices"] = devices_json(request.points);
   json["host"] = to_json(host);
-  json["findings"] = findings_json(host);
+  const meter::Bench* bench =
+      request.options.metering ? request.options.metering->bench.get() : nullptr;
+  json["meters"] = meters_json(bench);
+  json["findings"] = findings_json(host, bench);
   return json;
 }
 
@@ -190,6 +187,7 @@ RunResult run_into_folder(const RunRequest& request, const ProgressCallback& pro
     for (const PointSpec& base : request.points) searches.emplace_back(base, *request.search);
     points = {*searches.front().next()};
   }
+  GroupedPoints grouped(options, run_one);
   std::size_t search = 0;
   for (std::size_t done = 0;; ++done) {
     if (search < searches.size() && done > 0) {
@@ -206,7 +204,12 @@ RunResult run_into_folder(const RunRequest& request, const ProgressCallback& pro
       break;
     }
     if (next == nullptr) break;
-    result.records.push_back(run_one(*next, options));
+    auto record = grouped.record(points, done);
+    if (!record) {
+      result.interrupted = true;
+      break;
+    }
+    result.records.push_back(std::move(*record));
     journal.append(result.records.back());
   }
   for (const KnobSearch& one : searches) {

@@ -12,6 +12,7 @@
 #include "backends/core/threads.h"
 #include "backends/energy/bounds.h"
 #include "harness/host_matrix.h"
+#include "harness/metering.h"
 #include "harness/network_files.h"
 #include "harness/network_map.h"
 #include "harness/network_source.h"
@@ -173,6 +174,14 @@ class PointRun {
     if (context.measured() && point.instances > 1) {
       return Outcome::stopped(results::Status::unsupported,
                               "a measured machine is one instance; --instances is for simulators");
+    }
+    if (const Metering* metering = job_.options.metering.get();
+        metering != nullptr && metering->mode == EnergyMode::meter) {
+      if (const Support meter = can_be_metered(backend_.info(), point, *metering); !meter) {
+        return Outcome::stopped(
+            context.measured() ? results::Status::unavailable : results::Status::unsupported,
+            meter.reason);
+      }
     }
     std::vector<Outcome> outcomes;
     for (std::int64_t i = 0; i < point.instances; ++i) {

@@ -15,6 +15,8 @@
 namespace jb::harness {
 
 class WorkloadCache;  // harness/workload_cache.h
+struct Metering;      // harness/metering.h
+struct Seat;          // likewise
 
 /// How far a training is.
 struct TrainingProgress {
@@ -37,6 +39,10 @@ struct RunOptions {
   bool layers = false;    ///< errors of each layer also where telling them takes long
   /// Data sets and trained networks shared by the points of a run; null = each point loads its own.
   std::shared_ptr<WorkloadCache> workloads;
+  /// Meters that points on real hardware are read by; null: energy is modelled alone.
+  std::shared_ptr<const Metering> metering;
+  /// The point's place among others whose windows are interleaved; null: it runs by itself.
+  const Seat* seat = nullptr;
   /// Op training: called after every step; false stops the training.
   std::function<bool(const TrainingProgress&)> on_training;
   /// Op training: the network at the end.

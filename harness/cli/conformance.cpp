@@ -7,6 +7,7 @@
 #include "backends/core/error.h"
 #include "backends/core/text.h"
 #include "harness/cli/app.h"
+#include "harness/cli/energy_flags.h"
 #include "harness/cli/output.h"
 #include "harness/cli/point_flags.h"
 #include "harness/conformance.h"
@@ -18,6 +19,7 @@ namespace {
 
 struct ConformanceFlags {
   PointFlags points;
+  EnergyFlags energy;
   std::vector<std::string> folders;
   std::string relative;
   std::string absolute;
@@ -57,6 +59,7 @@ void print_case(const CaseResult& result, const ConformanceFlags& flags) {
 }
 
 int conformance(const ConformanceFlags& flags) {
+  refuse_meter(flags.energy, "conformance tests measure no energy");
   if (const Support onnx = models::onnx_support(); !onnx) fail_usage("{}", onnx.reason);
   Tolerance tolerance;
   set_tolerance(tolerance.relative, "--rtol", flags.relative);
@@ -103,6 +106,7 @@ void add_conformance_verb(CLI::App& app, VerbAction& action) {
                    "folders with model.onnx and test_data_set_*, or trees of them")
       ->required();
   add_point_flags(*verb, flags->points, FlagUse::one_model);
+  add_energy_flags(*verb, flags->energy);
   verb->add_option("--rtol", flags->relative, "relative tolerance (default 1e-3)")
       ->type_name("X")
       ->group("Comparison");

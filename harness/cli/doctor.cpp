@@ -1,4 +1,5 @@
-// joulebench doctor: what would spoil a measurement on this computer, and the mend.
+// joulebench doctor: what would spoil a measurement on this computer, and the mend; and the fit of
+// the CPU model's energies to its meter.
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -7,18 +8,26 @@
 #include "backends/core/text.h"
 #include "backends/core/threads.h"
 #include "harness/cli/app.h"
-#include "harness/cli/meters.h"
+#include "harness/cli/energy_flags.h"
+#include "harness/cli/fit.h"
+#include "harness/cli/meter_text.h"
 #include "harness/cli/output.h"
 #include "harness/environment.h"
+#include "harness/findings.h"
 #include "harness/timing.h"
 
 namespace jb::harness::cli {
 
 namespace {
 
-Json diagnose() {
+struct DoctorFlags {
+  EnergyFlags energy;
+  FitFlags fit;
+  bool json = false;
+};
+
+Json diagnose(const HostDescription& host, const meter::Bench& bench) {
   Json json = Json::object();
-  const HostDescription host = describe_host();
   json["version"] = program_version();
   json["build"] = build_description();
   json["libraries"] = library_versions();
@@ -32,19 +41,8 @@ Json diagnose() {
     json["backends"].push_back(
         {{"id", backend->info().id}, {"available", available.ok}, {"reason", available.reason}});
   }
-  json["meters"] = Json::array();
-  for (const MeterFinding& meter : find_meters()) {
-    json["meters"].push_back({{"id", meter.id},
-                              {"measures", meter.measures},
-                              {"present", meter.present},
-                              {"available", false},
-                              {"detail", meter.detail}});
-  }
-  json["findings"] = Json::array();
-  for (const Finding& finding : host_findings(host)) {
-    json["findings"].push_back(
-        {{"id", finding.id}, {"text", finding.text}, {"mend", finding.mend}});
-  }
+  json["meters"] = meters_json(&bench);
+  json["findings"] = findings_json(host, &bench);
   return json;
 }
 
@@ -67,12 +65,7 @@ void print_fields(const std::string& title, const Json& fields) {
   }
 }
 
-int doctor(bool json) {
-  const Json report = diagnose();
-  if (json) {
-    print(report.dump(2) + "\n");
-    return kDone;
-  }
+void print_report(const Json& report, const meter::Bench& bench) {
   print("joulebench " + report["version"].get<std::string>() + "\n");
   print_fields("build", report["build"]);
   print_fields("libraries", report["libraries"]);
@@ -89,17 +82,32 @@ int doctor(bool json) {
     print(wrap(backend["id"].get<std::string>() + ": " + state(backend), width, 2));
   }
   print("energy meters\n");
-  for (const Json& meter : report["meters"]) {
-    print(
-        wrap(meter["id"].get<std::string>() + ": " + meter["detail"].get<std::string>(), width, 2));
+  for (const meter::MeterState& meter : bench.states()) {
+    print(wrap(
+        fmt::format("{} ({}): {}", meter.candidate.id, meter.candidate.measures, meter_text(meter)),
+        width, 2));
   }
-  print(wrap(kNoMeterReason, width, 2));
-  print(report["findings"].empty() ? "nothing found that would spoil a timing\n"
-                                   : "what would spoil a timing\n");
+  print(report["findings"].empty() ? "nothing found that would spoil a measurement\n"
+                                   : "what would spoil a measurement\n");
   for (const Json& finding : report["findings"]) {
-    print(wrap(fmt::format("{}: {}; {}", finding["id"].get<std::string>(),
+    print(wrap(fmt::format("{}: {}; mend: {}", finding["id"].get<std::string>(),
                            finding["text"].get<std::string>(), finding["mend"].get<std::string>()),
                width, 2));
+  }
+}
+
+int doctor(const DoctorFlags& flags) {
+  if (flags.fit.asked) return fit(flags.fit, flags.energy, flags.json);
+  if (!flags.fit.results.empty()) {
+    fail_usage("doctor: '{}' goes with --fit, which takes results", flags.fit.results.front());
+  }
+  const HostDescription host = describe_host();
+  const meter::Bench bench(bench_options(flags.energy));
+  const Json report = diagnose(host, bench);
+  if (flags.json) {
+    print(report.dump(2) + "\n");
+  } else {
+    print_report(report, bench);
   }
   return kDone;
 }
@@ -108,10 +116,20 @@ int doctor(bool json) {
 
 void add_doctor_verb(CLI::App& app, VerbAction& action) {
   CLI::App* verb = add_verb(app, "doctor", "what would spoil a measurement here, and the mend",
-                            "joulebench doctor\njoulebench doctor --json");
-  const auto json = std::make_shared<bool>(false);
-  verb->add_flag("--json", *json, "JSON instead of text");
-  verb->callback([json, &action] { action = [json] { return doctor(*json); }; });
+                            "joulebench doctor\n"
+                            "joulebench doctor --json\n"
+                            "joulebench doctor --power-log wattmeter.csv\n"
+                            "joulebench doctor --fit\n"
+                            "joulebench doctor --fit joulebench-runs/RUN");
+  const auto flags = std::make_shared<DoctorFlags>();
+  verb->add_flag("--json", flags->json, "JSON instead of text");
+  verb->add_flag(
+      "--fit", flags->fit.asked,
+      "fits the CPU model's five energies (a MAC, a byte of L1, L2, L3, DRAM) to metered "
+      "products: ten run here, or those of RESULTS");
+  verb->add_option("RESULTS", flags->fit.results, "run folders with metered products, for --fit");
+  add_metering_flags(*verb, flags->energy);
+  verb->callback([flags, &action] { action = [flags] { return doctor(*flags); }; });
 }
 
 }  // namespace jb::harness::cli

@@ -35,6 +35,9 @@ std::vector<results::Record> estimate_into_folder(const RunFlags& flags, const s
 }
 
 int estimate(const EstimateFlags& flags, const std::vector<std::string>& command) {
+  refuse_meter(flags.run.energy,
+               "an estimate computes nothing that a meter could tell; use "
+               "'joulebench run'");
   std::string suite;
   const std::vector<PointSpec> points = requested_points(flags.run, true, suite);
   if (flags.run.dry_run) {

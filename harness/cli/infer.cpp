@@ -10,6 +10,7 @@
 #include "backends/core/error.h"
 #include "backends/core/inference/node_inputs.h"
 #include "harness/cli/app.h"
+#include "harness/cli/energy_flags.h"
 #include "harness/cli/output.h"
 #include "harness/cli/point_flags.h"
 #include "harness/inference.h"
@@ -24,6 +25,7 @@ namespace fs = std::filesystem;
 
 struct InferFlags {
   PointFlags points;
+  EnergyFlags energy;
   std::string model;
   std::vector<std::string> inputs;
   std::string output;
@@ -61,6 +63,8 @@ void describe(const std::string& name, const Tensor& tensor) {
 }
 
 int infer(const InferFlags& flags) {
+  refuse_meter(flags.energy,
+               "a single run of a model is too short for a meter; use 'joulebench run --onnx'");
   check_choice("--color", flags.color, {"auto", "always", "never"});
   check_choice("--format", flags.format, {"npy", "pb"});
   const PointSpec point = one_machine_point(flags.points);
@@ -102,6 +106,7 @@ void add_infer_verb(CLI::App& app, VerbAction& action) {
                    "a .npy or ONNX TensorProto .pb for each input, in the model's order")
       ->type_name("FILE...");
   add_point_flags(*verb, flags->points, FlagUse::one_model);
+  add_energy_flags(*verb, flags->energy);
   verb->add_option("-o,--output", flags->output, "writes output_0, output_1, ... there")
       ->type_name("DIR")
       ->group("Output");

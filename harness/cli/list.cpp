@@ -8,8 +8,9 @@
 #include "backends/core/text.h"
 #include "harness/cli/app.h"
 #include "harness/cli/device_text.h"
-#include "harness/cli/meters.h"
+#include "harness/cli/meter_text.h"
 #include "harness/cli/output.h"
+#include "harness/findings.h"
 #include "harness/suite.h"
 #include "models/dataset.h"
 #include "models/networks/registry.h"
@@ -158,18 +159,14 @@ void list_suites(const ListOptions& options) {
   if (options.json) print_json(all);
 }
 
+/// Meters that are there are tested, which takes a few seconds.
 void list_meters(const ListOptions& options) {
-  Json all = Json::array();
-  for (const MeterFinding& meter : find_meters()) {
-    all.push_back({{"id", meter.id},
-                   {"measures", meter.measures},
-                   {"present", meter.present},
-                   {"available", false},
-                   {"reason", fmt::format("{}; {}", meter.detail, kNoMeterReason)}});
-    if (!options.json) print_entry(meter.id + " (" + meter.measures + ")", meter.detail);
+  const meter::Bench bench;
+  if (options.json) return print_json(meters_json(&bench));
+  for (const meter::MeterState& state : bench.states()) {
+    print_entry(fmt::format("{} ({})", state.candidate.id, state.candidate.measures),
+                meter_text(state));
   }
-  if (options.json) return print_json(all);
-  print(wrap(std::string(kNoMeterReason) + ".", terminal_width()));
 }
 
 struct Format {

@@ -8,6 +8,7 @@
 #include "backends/core/error.h"
 #include "backends/core/text.h"
 #include "harness/cli/app.h"
+#include "harness/cli/energy_flags.h"
 #include "harness/cli/output.h"
 #include "harness/cli/point_flags.h"
 #include "harness/io/npy.h"
@@ -20,6 +21,7 @@ namespace {
 
 struct MultiplyFlags {
   PointFlags points;
+  EnergyFlags energy;
   std::string a;
   std::string b;
   std::string output;
@@ -70,12 +72,12 @@ Matrix<T> operand_as(const std::string& path, const NpyMatrix& source, const std
 
 template <class T>
 results::Record multiply_as(const PointSpec& point, const NpyMatrix& a, const NpyMatrix& b,
-                            const MultiplyFlags& flags) {
+                            const MultiplyFlags& flags, const RunOptions& options) {
   const Matrix<T> a_values = operand_as<T>(flags.a, a, point.backend);
   const Matrix<T> b_values = operand_as<T>(flags.b, b, point.backend);
   Matrix<T> c(a.rows, b.cols);
   results::Record record =
-      multiply_point(point, a_values.view(), b_values.view(), c.view(), RunOptions{});
+      multiply_point(point, a_values.view(), b_values.view(), c.view(), options);
   if (record.status == results::Status::ok && !flags.output.empty()) {
     write_npy(flags.output, std::as_const(c).view());
   }
@@ -94,15 +96,19 @@ int multiply(const MultiplyFlags& flags) {
   }
   point.gemm = {a.rows, b.cols, a.cols};
   check_runnable(point);
+  RunOptions options;
+  // A product by itself takes no windows of many seconds unless that is asked for.
+  if (demands_meter(flags.energy)) options.metering = metering_of(flags.energy, {point});
   const bool wide = a.type == ElementType::f64 || b.type == ElementType::f64;
   const results::Record record = wide && computes_f64(find_backend(point.backend))
-                                     ? multiply_as<double>(point, a, b, flags)
-                                     : multiply_as<float>(point, a, b, flags);
+                                     ? multiply_as<double>(point, a, b, flags, options)
+                                     : multiply_as<float>(point, a, b, flags, options);
   if (flags.json) {
     print(results::to_json(record).dump() + "\n");
   } else if (!flags.quiet) {
     print(results::energy_table({record}, table_style(flags.color)));
   }
+  check_measured(flags.energy, {record});
   if (record.status != results::Status::ok) {
     say(fmt::format("{}: {}", results::name_of(record.status), record.reason));
     return kSomeFailed;
@@ -123,6 +129,8 @@ void add_multiply_verb(CLI::App& app, VerbAction& action) {
   verb->add_option("A", flags->a, "float32 or float64 .npy, C or Fortran order")->required();
   verb->add_option("B", flags->b, "the same; its rows are the columns of A")->required();
   add_point_flags(*verb, flags->points, FlagUse::one_gemm);
+  add_energy_flags(*verb, flags->energy);
+  add_metering_flags(*verb, flags->energy);
   verb->add_option("-o,--output", flags->output,
                    "writes C: float64 where an input is and the backend is a simulator or "
                    "reference, else float32")

@@ -35,6 +35,7 @@ void show_lints(const std::vector<results::Record>& records) {
 
 void add_run_flags(CLI::App& verb, RunFlags& flags) {
   add_point_flags(verb, flags.points, FlagUse::points);
+  add_energy_flags(verb, flags.energy);
   constexpr const char* kGroup = "Output";
   verb.add_option("-o,--output", flags.directory, "folder for run.json and records.jsonl")
       ->type_name("DIR")

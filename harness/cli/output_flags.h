@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/cli/energy_flags.h"
 #include "harness/cli/point_flags.h"
 #include "harness/run_folder.h"
 #include "results/record.h"
@@ -17,6 +18,7 @@ namespace jb::harness::cli {
 
 struct RunFlags {
   PointFlags points;
+  EnergyFlags energy;
   std::string suite;      ///< positional: a name or a file; "" = the default suite
   std::string directory;  ///< -o
   std::string progress = "auto";

@@ -72,11 +72,14 @@ int run(const RunFlags& flags, const SearchFlags& search, const std::vector<std:
   request.directory = flags.directory;
   request.options.cache_dir = flags.cache;
   request.options.layers = flags.layers;
+  const std::shared_ptr<Metering> metering = metering_of(flags.energy, request.points);
+  request.options.metering = metering;
   request.options.workloads = load_workloads(request.points);
   ProgressDisplay progress(progress_style_from(flags.progress, flags.quiet));
   RunResult result;
   {
     const InterruptGuard guard;
+    if (metering) metering->stop = [&guard] { return guard.interrupted(); };
     result = run_into_folder(request, [&progress, &guard](const RunProgress& now) {
       progress.update(now);
       return !guard.interrupted();
@@ -92,6 +95,7 @@ int run(const RunFlags& flags, const SearchFlags& search, const std::vector<std:
     return kInterrupted;
   }
   if (!flags.quiet) say(fmt::format("wrote {}", result.directory.string()));
+  check_measured(flags.energy, result.records);
   const int code = exit_code_of(result.records, flags.strict);
   return code == kDone && result.target_missed ? kSomeFailed : code;
 }
@@ -108,6 +112,7 @@ void add_run_verb(CLI::App& app, VerbAction& action, const std::vector<std::stri
                "joulebench run --network mlp-784-100-10 --dataset mnist --data DIR\n"
                "joulebench run --network lenet5 --map 'conv*=crossbar,fc*=photonic,*=onednn'\n"
                "joulebench run --onnx model.onnx --backend systolic --batch 8\n"
+               "joulebench run --backend onednn --gemm 1024,1024,1024 --require-energy measured\n"
                "joulebench run --backend photonic --device hamerly2019-sql --network "
                "mlp-784-100-10 --target-error 0.1");
   const auto flags = std::make_shared<RunFlags>();
@@ -115,6 +120,7 @@ void add_run_verb(CLI::App& app, VerbAction& action, const std::vector<std::stri
                    "suite name or file; flags override its points; without a suite and without a "
                    "workload flag: the default suite");
   add_run_flags(*verb, *flags);
+  add_metering_flags(*verb, flags->energy);
   const auto search = std::make_shared<SearchFlags>();
   const auto add = [&](const char* name, std::string& out, const char* metavar, const char* help) {
     verb->add_option(name, out, help)->type_name(metavar)->group("Search");

@@ -9,6 +9,7 @@
 #include "backends/core/error.h"
 #include "backends/core/text.h"
 #include "harness/cli/app.h"
+#include "harness/cli/energy_flags.h"
 #include "harness/cli/output.h"
 #include "harness/cli/point_flags.h"
 #include "harness/cli/progress.h"
@@ -27,6 +28,7 @@ constexpr const char* kUpdateKey = "update.rule";
 
 struct TrainFlags {
   PointFlags points;
+  EnergyFlags energy;
   std::map<std::string, std::string> values;  // of training, names without dashes
   bool noise_aware = false;
   bool estimate = false;
@@ -208,6 +210,7 @@ std::string training_text(const results::Record& record) {
 }
 
 int train(const TrainFlags& flags) {
+  refuse_meter(flags.energy, "a training is not metered; meter its products with 'joulebench run'");
   check_choice("--color", flags.color, {"auto", "always", "never"});
   TrainingDisplay display(progress_style_from(flags.progress, flags.quiet));
   const PointSpec point = point_of(flags);
@@ -282,6 +285,7 @@ void add_train_verb(CLI::App& app, VerbAction& action) {
       "joulebench train --network mlp-784-100-10 --backend onednn --target-accuracy 0.95");
   const auto flags = std::make_shared<TrainFlags>();
   add_point_flags(*verb, flags->points, FlagUse::training);
+  add_energy_flags(*verb, flags->energy);
   add_training_flags(*verb, *flags);
   constexpr const char* kGroup = "Output";
   verb->add_option("-o,--output", flags->output, "writes the trained network")

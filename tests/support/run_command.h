@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -34,6 +35,7 @@ struct CommandOptions {
   /// Signal sent once `signal_after` has appeared on stderr; 0 = none.
   int signal = 0;
   std::string signal_after;
+  std::function<void(pid_t)> started;  ///< told the process when it begins; may be empty
 };
 
 namespace detail {
@@ -43,6 +45,12 @@ namespace detail {
                                 const CommandOptions& options, int out, int err) {
   // Nothing of the caller's terminal or habits may decide what the program prints.
   for (const char* name : {"COLUMNS", "NO_COLOR", "TERM", "OMP_NUM_THREADS"}) ::unsetenv(name);
+  // Nor may the computer's meters, whose windows take their time.
+  for (const char* name : {"JOULEBENCH_POWERCAP_DIR", "JOULEBENCH_HWMON_DIR",
+                           "JOULEBENCH_EVENT_SOURCE_DIR", "JOULEBENCH_NVML_LIBRARY"}) {
+    ::setenv(name, "/nonexistent/meter", 1);
+  }
+  ::unsetenv("JOULEBENCH_POWER_LOG");
   for (const auto& [name, value] : options.variables) ::setenv(name.c_str(), value.c_str(), 1);
   if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0) ::_exit(126);
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -78,6 +86,7 @@ inline CommandResult run_command(const std::vector<std::string>& command,
   if (child == 0) detail::become(command, options, out[1], err[1]);
   ::close(out[1]);
   ::close(err[1]);
+  if (options.started) options.started(child);
   CommandResult result;
   bool out_open = true;
   bool err_open = true;

@@ -13,13 +13,19 @@
 
 namespace jb::test {
 
+/// A folder in memory where the system has one: for files that a thread rewrites all the time.
+inline std::filesystem::path memory_directory_path() {
+  const std::filesystem::path memory = "/dev/shm";
+  return ::access(memory.c_str(), W_OK | X_OK) == 0 ? memory
+                                                    : std::filesystem::temp_directory_path();
+}
+
 class TempFolder {
  public:
-  TempFolder() {
+  explicit TempFolder(const std::filesystem::path& base = std::filesystem::temp_directory_path()) {
     const ::testing::TestInfo* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::temp_directory_path() /
-            (std::string("jb-") + info->test_suite_name() + "-" + info->name() + "-" +
-             std::to_string(getpid()));
+    path_ = base / (std::string("jb-") + info->test_suite_name() + "-" + info->name() + "-" +
+                    std::to_string(getpid()));
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }
