@@ -45,10 +45,11 @@ double predicted_J(const FitSample& sample, const Eigen::VectorXd& e) {
 }
 
 /// The level whose bytes a ledger row counts; 0 (the MAC's share) for all others.
-std::size_t level_of(const results::RecordRow& row) {
+std::size_t level_of(const results::RecordRow& row,
+                     const std::array<std::string_view, kFitCoefficients>& names) {
   if (row.category != Category::movement || row.action.find("byte") == std::string::npos) return 0;
   for (std::size_t j = 1; j < kFitCoefficients; ++j) {
-    if (row.component.rfind(kFitNames[j], 0) == 0) return j;
+    if (row.component.rfind(names[j], 0) == 0) return j;
   }
   return 0;
 }
@@ -70,6 +71,19 @@ std::string shape_text(const Json& point) {
 
 }  // namespace
 
+const std::array<std::string_view, kFitCoefficients>& fit_names(const std::string& backend) {
+  static constexpr std::array<std::string_view, kFitCoefficients> kCpu = {"mac", "l1", "l2", "l3",
+                                                                          "dram"};
+  static constexpr std::array<std::string_view, kFitCoefficients> kGpu = {
+      "mac", "register file", "shared memory", "l2", "hbm"};
+  if (backend == "onednn") return kCpu;
+  if (backend == "cublas") return kGpu;
+  fail_usage(
+      "products of '{}' cannot be fitted: its memory is not priced level by level (take "
+      "onednn or cublas)",
+      backend);
+}
+
 EnergyFit fit_energy(const std::vector<FitSample>& samples) {
   std::set<std::string> shapes;
   for (const FitSample& sample : samples) shapes.insert(sample.name);
@@ -77,11 +91,18 @@ EnergyFit fit_energy(const std::vector<FitSample>& samples) {
     fail_usage("a fit of five coefficients needs at least {} different shapes; here are {}",
                kLeastFitShapes, shapes.size());
   }
+  for (const FitSample& sample : samples) {
+    if (sample.backend != samples.front().backend) {
+      fail_usage("products of '{}' and '{}' cannot be fitted together; give results of one backend",
+                 samples.front().backend, sample.backend);
+    }
+  }
+  const auto& names = fit_names(samples.front().backend);
   EnergyFit fit;
   const Eigen::VectorXd all = coefficients(samples, samples.size());
   for (std::size_t j = 0; j < kFitCoefficients; ++j) {
     FitCoefficient& c = fit.coefficients[j];
-    c.name = kFitNames[j];
+    c.name = names[j];
     c.value = c.low = c.high = all(static_cast<Eigen::Index>(j));
     double modelled_J = 0;
     double counted = 0;
@@ -112,6 +133,8 @@ EnergyFit fit_energy(const std::vector<FitSample>& samples) {
 
 FitSample fit_sample_of(const results::Record& record) {
   FitSample sample;
+  sample.backend = record.point.value("backend", "");
+  const auto& names = fit_names(sample.backend);
   sample.name = shape_text(record.point);
   sample.net_J = net_J_of(record);
   if (!(sample.net_J > 0)) {
@@ -123,7 +146,7 @@ FitSample fit_sample_of(const results::Record& record) {
   sample.x[0] = record.work.macs;
   for (const results::RecordRow& row : record.ledger) {
     if (row.category == Category::static_power) continue;  // idle power is subtracted already
-    const std::size_t level = level_of(row);
+    const std::size_t level = level_of(row, names);
     if (level > 0) sample.x[level] += row.count;
     sample.modelled_J[level] += row.energy_J;
   }
@@ -131,13 +154,13 @@ FitSample fit_sample_of(const results::Record& record) {
     if (sample.x[j] > 0) continue;
     fail_usage(
         "record {} ({}) has no ledger rows of bytes at level '{}': the fit takes products of "
-        "a CPU whose preset prices its memory level by level",
-        record.record_id, sample.name, kFitNames[j]);
+        "a device whose preset prices its memory level by level",
+        record.record_id, sample.name, names[j]);
   }
   return sample;
 }
 
-std::vector<PointSpec> fit_points() {
+std::vector<PointSpec> fit_points(const std::string& backend) {
   // Cubes of three sizes; thin on each side; a vector; deep and shallow.
   constexpr std::array<std::array<std::int64_t, 3>, 10> kShapes = {{{128, 128, 128},
                                                                     {512, 512, 512},
@@ -153,7 +176,7 @@ std::vector<PointSpec> fit_points() {
   for (const auto& [m, n, k] : kShapes) {
     PointSpec point;
     point.op = Op::gemm;
-    point.backend = "onednn";
+    point.backend = backend;
     point.gemm = {m, n, k};
     points.push_back(std::move(point));
   }
@@ -165,7 +188,7 @@ Json to_json(const EnergyFit& fit) {
   json["coefficients"] = Json::array();
   for (const FitCoefficient& c : fit.coefficients) {
     json["coefficients"].push_back({{"name", c.name},
-                                    {"unit", c.name == kFitNames[0] ? "J/MAC" : "J/B"},
+                                    {"unit", c.name == "mac" ? "J/MAC" : "J/B"},
                                     {"value", c.value},
                                     {"low", c.low},
                                     {"high", c.high},

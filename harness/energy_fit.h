@@ -1,8 +1,9 @@
 #pragma once
-// The five energy coefficients of a CPU from metered products: joules of a MAC, and of a byte moved
-// at each of four levels of its memory.
+// Five energy coefficients of a processor from metered products: joules of a MAC, and of a byte
+// moved at each of four levels of its memory (a CPU's l1, l2, l3, dram; a GPU's register file,
+// shared memory, l2, hbm).
 //
-//   net J of a product = e_mac MACs + sum over l1, l2, l3, dram of e_level bytes_level
+//   net J of a product = e_mac MACs + sum over the levels of e_level bytes_level
 //
 // by non-negative least squares of relative residuals; bytes are those of the backend's traffic
 // model. The leave-one-out residual (each product predicted from the others) is the uncertainty to
@@ -20,12 +21,15 @@
 namespace jb::harness {
 
 inline constexpr std::size_t kFitCoefficients = 5;
-inline constexpr std::array<std::string_view, kFitCoefficients> kFitNames = {"mac", "l1", "l2",
-                                                                             "l3", "dram"};
 inline constexpr std::size_t kLeastFitShapes = 8;
+
+/// "mac" and the levels of a backend's memory, as its ledger calls them. Usage error for a backend
+/// whose memory is not priced level by level.
+const std::array<std::string_view, kFitCoefficients>& fit_names(const std::string& backend);
 
 /// One metered product.
 struct FitSample {
+  std::string backend = "onednn";
   std::string name;                                   ///< "1024,1024,1024"
   std::array<double, kFitCoefficients> x{};           ///< MACs, and bytes at each level
   double net_J = 0;                                   ///< of one execution
@@ -48,15 +52,16 @@ struct EnergyFit {
   double left_out_rms_frac = 0, left_out_most_frac = 0;
 };
 
-/// Usage error with fewer than eight different shapes.
+/// Usage error with fewer than eight different shapes, and for products of several backends.
 EnergyFit fit_energy(const std::vector<FitSample>& samples);
 
 /// The sample of a metered record. Usage error naming what it lacks: a meter's net energy, or a
 /// ledger with bytes at each level.
 FitSample fit_sample_of(const results::Record& record);
 
-/// Ten products whose ratios of MACs to bytes at the levels differ as far as products' can.
-std::vector<PointSpec> fit_points();
+/// Ten products on a backend whose ratios of MACs to bytes at the levels differ as far as products'
+/// can.
+std::vector<PointSpec> fit_points(const std::string& backend);
 
 Json to_json(const EnergyFit& fit);
 

@@ -30,11 +30,20 @@ std::vector<results::Record> metered_records(const std::vector<std::string>& pat
 
 std::vector<results::Record> run_products(const EnergyFlags& energy) {
   EnergyFlags demanded = energy;
-  demanded.require = "measured";
-  const std::vector<PointSpec> points = fit_points();
-  check_runnable(points);
+  demanded.energy = "meter";
+  std::vector<PointSpec> points = fit_points("onednn");
   RunOptions options;
   options.metering = metering_of(demanded, points);
+  const meter::Bench& bench = *options.metering->bench;
+  if (bench.usable(meter::Machine::cpu).empty()) {
+    if (bench.usable(meter::Machine::gpu).empty()) {
+      throw Error(ErrorCode::not_available, fmt::format("doctor --fit: no meter to fit to ({})",
+                                                        bench.missing(meter::Machine::cpu)));
+    }
+    points = fit_points("cublas");
+  }
+  check_runnable(points);
+  demanded.require = "measured";
   std::vector<results::Record> records;
   for (const PointSpec& point : points) {
     say(fmt::format("metering {},{},{}", point.gemm.m, point.gemm.n, point.gemm.k));
@@ -48,7 +57,7 @@ void print_fit(const EnergyFit& fit) {
   const auto number = [](double value) { return fmt::format("{:.4g}", value); };
   std::vector<std::vector<std::string>> rows;
   for (const FitCoefficient& c : fit.coefficients) {
-    rows.push_back({std::string(c.name), c.name == kFitNames[0] ? "J/MAC" : "J/B", number(c.value),
+    rows.push_back({std::string(c.name), c.name == "mac" ? "J/MAC" : "J/B", number(c.value),
                     number(c.low), number(c.high), number(c.modelled)});
   }
   using results::Align;

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string_view>
 
 #include "backends/core/text.h"
@@ -167,6 +168,11 @@ void list_meters(const ListOptions& options) {
     print_entry(fmt::format("{} ({})", state.candidate.id, state.candidate.measures),
                 meter_text(state));
   }
+  std::set<std::string> variables;
+  for (const meter::MeterState& state : bench.states()) variables.insert(state.candidate.variable);
+  print(wrap(fmt::format("Environment variables that name other places: {}",
+                         join(std::vector<std::string>(variables.begin(), variables.end()))),
+             terminal_width()));
 }
 
 struct Format {

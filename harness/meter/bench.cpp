@@ -44,6 +44,31 @@ Bench::Bench(BenchOptions options) : options_(std::move(options)) {
   compare();
 }
 
+namespace {
+
+/// Where each kind is looked for, and what names another place.
+void tell_place(Candidate& candidate, const MeterPlaces& places) {
+  const std::string& id = candidate.id;
+  if (id == "rapl") {
+    candidate.place = places.powercap.string();
+    candidate.variable = "JOULEBENCH_POWERCAP_DIR";
+  } else if (id == "rapl-perf") {
+    candidate.place = places.event_source.string();
+    candidate.variable = "JOULEBENCH_EVENT_SOURCE_DIR";
+  } else if (id == "hwmon") {
+    candidate.place = places.hwmon.string();
+    candidate.variable = "JOULEBENCH_HWMON_DIR";
+  } else if (id == "log") {
+    candidate.place = places.power_log.string();
+    candidate.variable = "JOULEBENCH_POWER_LOG";
+  } else {
+    candidate.place = places.nvml.empty() ? "libnvidia-ml.so.1" : places.nvml;
+    candidate.variable = "JOULEBENCH_NVML_LIBRARY";
+  }
+}
+
+}  // namespace
+
 /// In order of preference within a machine: counters before samples, measured by the maker before
 /// what a sensor's place leaves open.
 void Bench::find() {
@@ -54,6 +79,7 @@ void Bench::find() {
   found.push_back(find_hwmon(options_.places));
   found.push_back(find_power_log(options_.places, options_.log_boundary));
   for (Candidate& candidate : found) {
+    tell_place(candidate, options_.places);
     MeterState state;
     state.reason = candidate.reason;
     state.candidate = std::move(candidate);
@@ -121,7 +147,9 @@ Json to_json(const MeterState& state) {
                {"available", state.status == MeterStatus::available},
                {"status", name_of(state.status)},
                {"reason", state.reason},
-               {"mend", candidate.mend}};
+               {"mend", candidate.mend},
+               {"place", candidate.place},
+               {"variable", candidate.variable}};
   if (candidate.meter == nullptr) return json;
   const MeterInfo& info = candidate.meter->info();
   if (state.status == MeterStatus::available && !candidate.reason.empty()) {

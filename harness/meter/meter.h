@@ -107,6 +107,8 @@ struct Candidate {
   std::unique_ptr<Meter> meter;  ///< null when there is none to be read
   std::string reason;            ///< why not
   std::string mend;              ///< the command that mends it; "" when nothing does
+  std::string place = {};        ///< where it was looked for
+  std::string variable = {};     ///< environment variable that names another place
 };
 
 /// Now, by both clocks, without joules.

@@ -187,6 +187,16 @@ TEST(EnergyFit, TheLeftOutResidualSeesWhatTheFitHides) {
   EXPECT_GE(fit.left_out_most_frac, std::abs(fit.left_out_frac[4]));
 }
 
+TEST(EnergyFit, ProductsOfTwoMachinesAreRefused) {
+  std::vector<FitSample> samples = known_samples(10);
+  samples[3].backend = "cublas";
+  EXPECT_THROW(fit_energy(samples), Error);
+  for (FitSample& sample : samples) sample.backend = "cublas";
+  EXPECT_EQ(fit_energy(samples).coefficients[4].name, "hbm");
+  for (FitSample& sample : samples) sample.backend = "photonic";
+  EXPECT_THROW(fit_energy(samples), Error);
+}
+
 TEST(EnergyFit, FewerThanEightShapesAreRefused) {
   try {
     fit_energy(known_samples(7));
@@ -197,7 +207,7 @@ TEST(EnergyFit, FewerThanEightShapesAreRefused) {
               std::string::npos)
         << error.what();
   }
-  EXPECT_GE(fit_points().size(), kLeastFitShapes);
+  EXPECT_GE(fit_points("onednn").size(), kLeastFitShapes);
 }
 
 TEST(Turn, JobsPassTheirTurns) {
