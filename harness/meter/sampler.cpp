@@ -49,6 +49,12 @@ Conditions Sampler::conditions(std::size_t i) {
   return slot.meter->conditions();
 }
 
+void Sampler::change(std::size_t i, const std::function<void(Meter&)>& change) {
+  Slot& slot = *slots_.at(i);
+  const std::lock_guard<std::mutex> lock(slot.mutex);
+  change(*slot.meter);
+}
+
 std::int64_t Sampler::polls(std::size_t i) const {
   const Slot& slot = *slots_.at(i);
   const std::lock_guard<std::mutex> lock(slot.mutex);

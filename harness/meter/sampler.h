@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -26,6 +27,8 @@ class Sampler {
   std::vector<double> joules_between(std::size_t i, const Mark& from, const Mark& to);
   double reading(std::size_t i);
   Conditions conditions(std::size_t i);
+  /// Changes something of meter i while nobody reads it.
+  void change(std::size_t i, const std::function<void(Meter&)>& change);
   /// How often meter i was read, in the background and by mark().
   [[nodiscard]] std::int64_t polls(std::size_t i) const;
 

@@ -173,7 +173,7 @@ void judge(Meter& meter, Sampler& sampler, std::size_t i, const std::vector<Mark
         busy.mean_W, idle.mean_W, test.sigma_W);
     return;
   }
-  drop_silent_domains(meter, idle, busy);
+  sampler.change(i, [&](Meter& tested) { drop_silent_domains(tested, idle, busy); });
   test.reason = implausible(meter, busy.mean_W);
   test.passed = test.reason.empty();
 }
