@@ -16,11 +16,11 @@ bool same_workload(const PointSpec& a, const PointSpec& b) {
 }
 
 /// All meters of a machine, as the windows of the group read them.
-std::vector<std::size_t> meters_of(const meter::Bench& bench, const std::vector<PointSpec>& points,
+std::vector<std::size_t> meters_of(const meter::Bench& bench, const GroupedPoints::Points& points,
                                    std::size_t begin, std::size_t end) {
   std::vector<std::size_t> which;
   for (std::size_t i = begin; i < end; ++i) {
-    for (const std::size_t m : bench.usable(machine_of(find_backend(points[i].backend).info()))) {
+    for (const std::size_t m : bench.usable(machine_of(find_backend(points[i]->backend).info()))) {
       if (std::find(which.begin(), which.end(), m) == which.end()) which.push_back(m);
     }
   }
@@ -35,10 +35,10 @@ bool GroupedPoints::is_metered(const PointSpec& point) const {
   return backend.available() && can_be_metered(backend.info(), point, *options_.metering).ok;
 }
 
-std::size_t GroupedPoints::group_end(const std::vector<PointSpec>& points, std::size_t i) const {
+std::size_t GroupedPoints::group_end(const Points& points, std::size_t i) const {
   std::size_t end = i + 1;
-  while (end < points.size() && end - i < kMostPoints && is_metered(points[end]) &&
-         same_workload(points[i], points[end])) {
+  while (end < points.size() && end - i < kMostPoints && is_metered(*points[end]) &&
+         same_workload(*points[i], *points[end])) {
     ++end;
   }
   return end;
@@ -46,8 +46,7 @@ std::size_t GroupedPoints::group_end(const std::vector<PointSpec>& points, std::
 
 /// Set-ups one after the other, idle time, windows in turn (forwards and backwards), idle time, and
 /// the rest of each point.
-bool GroupedPoints::run_group(const std::vector<PointSpec>& points, std::size_t begin,
-                              std::size_t end) {
+bool GroupedPoints::run_group(const Points& points, std::size_t begin, std::size_t end) {
   const Metering& metering = *options_.metering;
   GroupIdle idle;
   std::vector<Seat> seats(end - begin);
@@ -60,7 +59,7 @@ bool GroupedPoints::run_group(const std::vector<PointSpec>& points, std::size_t 
       seat = {&turn, &idle, end - begin};
       options.seat = &seat;
       try {
-        ready_[i] = run_(points[i], options);
+        ready_[i] = run_(*points[i], options);
       } catch (const MeteringStopped&) {
         stopped = true;
       }
@@ -95,9 +94,8 @@ bool GroupedPoints::run_group(const std::vector<PointSpec>& points, std::size_t 
   return !stopped;
 }
 
-std::optional<results::Record> GroupedPoints::record(const std::vector<PointSpec>& points,
-                                                     std::size_t i) {
-  if (!is_metered(points[i])) return run_(points[i], options_);
+std::optional<results::Record> GroupedPoints::record(const Points& points, std::size_t i) {
+  if (!is_metered(*points[i])) return run_(*points[i], options_);
   if (ready_.count(i) == 0 && !run_group(points, i, group_end(points, i))) return std::nullopt;
   auto node = ready_.extract(i);
   if (node.empty()) return std::nullopt;

@@ -20,13 +20,14 @@ class GroupedPoints {
   GroupedPoints(const RunOptions& options, RunPoint run)
       : options_(options), run_(std::move(run)) {}
 
-  /// The record of points[i]; nothing when the run was stopped in between.
-  std::optional<results::Record> record(const std::vector<PointSpec>& points, std::size_t i);
+  using Points = std::vector<const PointSpec*>;
+  /// The record of *points[i]; nothing when the run was stopped in between.
+  std::optional<results::Record> record(const Points& points, std::size_t i);
 
  private:
-  [[nodiscard]] std::size_t group_end(const std::vector<PointSpec>& points, std::size_t i) const;
+  [[nodiscard]] std::size_t group_end(const Points& points, std::size_t i) const;
   [[nodiscard]] bool is_metered(const PointSpec& point) const;
-  bool run_group(const std::vector<PointSpec>& points, std::size_t begin, std::size_t end);
+  bool run_group(const Points& points, std::size_t begin, std::size_t end);
 
   const RunOptions& options_;
   RunPoint run_;

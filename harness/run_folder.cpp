@@ -204,7 +204,9 @@ RunResult run_into_folder(const RunRequest& request, const ProgressCallback& pro
       break;
     }
     if (next == nullptr) break;
-    auto record = grouped.record(points, done);
+    GroupedPoints::Points in_order;
+    for (const PointSpec& point : points) in_order.push_back(&point);
+    auto record = grouped.record(in_order, done);
     if (!record) {
       result.interrupted = true;
       break;

@@ -249,7 +249,7 @@ TEST_F(MeteringTest, PointsOfOneWorkloadTakeTurns) {
   });
   std::vector<std::pair<double, char>> starts;
   for (std::size_t i = 0; i < points.size(); ++i) {
-    const auto record = grouped.record(points, i);
+    const auto record = grouped.record({&points[0], &points[1], &points[2]}, i);
     ASSERT_TRUE(record.has_value());
     ASSERT_EQ(record->status, results::Status::ok) << record->reason;
     if (i == 2) {
@@ -279,7 +279,9 @@ TEST_F(MeteringTest, AGroupThatIsStoppedLeavesNoRecord) {
   GroupedPoints grouped(options, [](const PointSpec& spec, const RunOptions& of_point) {
     return run_point(spec, of_point);
   });
-  EXPECT_FALSE(grouped.record({point(), point("reference")}, 0).has_value());
+  const PointSpec one = point();
+  const PointSpec other = point("reference");
+  EXPECT_FALSE(grouped.record({&one, &other}, 0).has_value());
 }
 
 }  // namespace
