@@ -135,17 +135,20 @@ TEST_F(MeteringTest, NetIsGrossWithoutIdlePower) {
 }
 
 TEST_F(MeteringTest, TheRatioComparesOneBoundary) {
-  if (!find_backend("onednn").available()) GTEST_SKIP() << "no oneDNN, whose CPU has a model";
   add_memory();
   switch_on(true);
   RunOptions options;
   options.metering = metering();
   const results::Record record = run_point(point(), options);
   ASSERT_EQ(record.status, results::Status::ok) << record.reason;
-  const results::Quantity& ratio = record.quantities.at("model_to_meter_ratio");
-  EXPECT_DOUBLE_EQ(ratio.value, record.quantities.at("energy_B3_J_per_mac").value /
-                                    record.quantities.at("measured_energy_B3_J_per_mac").value);
-  EXPECT_EQ(ratio.provenance, Provenance::modelled);  // the weaker of its parts
+  const results::Quantity* modelled = record.find("energy_B3_J_per_mac");
+  const results::Quantity* ratio = record.find("model_to_meter_ratio");
+  // A build without oneDNN runs the reference, whose energy has no model.
+  ASSERT_EQ(ratio != nullptr, modelled != nullptr);
+  if (ratio == nullptr) return;
+  EXPECT_DOUBLE_EQ(ratio->value,
+                   modelled->value / record.quantities.at("measured_energy_B3_J_per_mac").value);
+  EXPECT_EQ(ratio->provenance, Provenance::modelled);  // the weaker of its parts
 }
 
 TEST_F(MeteringTest, APackageAloneIsToldByItsDomains) {
