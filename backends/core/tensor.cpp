@@ -5,14 +5,14 @@
 
 #include <cstring>
 #include <limits>
-#include <new>
 #include <utility>
+
+#include "backends/core/tensor_storage.h"
 
 namespace jb {
 namespace {
 
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 46U;
-constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector register
 
 /// Memory of this computer; what is larger is refused before it is asked for.
 std::size_t host_memory_bytes() noexcept {
@@ -23,11 +23,6 @@ std::size_t host_memory_bytes() noexcept {
                                  : std::numeric_limits<std::size_t>::max();
   }();
   return bytes;
-}
-
-std::shared_ptr<void> allocate(std::size_t bytes) {
-  void* memory = ::operator new (std::max<std::size_t>(bytes, 1), std::align_val_t{kAlignment});
-  return {memory, [](void* p) { ::operator delete (p, std::align_val_t{kAlignment}); }};
 }
 
 }  // namespace
@@ -53,16 +48,24 @@ std::int64_t elements_of(const Dims& dims) {
   return empty ? 0 : count;
 }
 
-Tensor::Tensor(DataType type, Dims dims)
-    : type_(type), dims_(std::move(dims)), size_(elements_of(dims_)), owned_(true) {
-  if (bytes() > host_memory_bytes()) {
+Tensor Tensor::unwritten(DataType type, Dims dims) {
+  Tensor tensor;
+  tensor.type_ = type;
+  tensor.size_ = elements_of(dims);
+  tensor.dims_ = std::move(dims);
+  tensor.owned_ = true;
+  if (tensor.bytes() > host_memory_bytes()) {
     fail_usage("a {} tensor of {} takes {} bytes, more than this computer's memory of {}",
-               name_of(type_), to_string(dims_), bytes(), host_memory_bytes());
+               name_of(type), to_string(tensor.dims_), tensor.bytes(), host_memory_bytes());
   }
-  const std::shared_ptr<void> storage = allocate(bytes());
-  std::memset(storage.get(), 0, bytes());
-  data_ = storage.get();
-  owner_ = storage;
+  const std::shared_ptr<void> storage = allocate_storage(tensor.bytes());
+  tensor.data_ = storage.get();
+  tensor.owner_ = storage;
+  return tensor;
+}
+
+Tensor::Tensor(DataType type, Dims dims) : Tensor(unwritten(type, std::move(dims))) {
+  if (size_ > 0) std::memset(mutable_raw(), 0, bytes());
 }
 
 Tensor Tensor::alias(DataType type, Dims dims, const void* data,
@@ -78,7 +81,7 @@ Tensor Tensor::alias(DataType type, Dims dims, const void* data,
 
 void* Tensor::mutable_raw() {
   if (!owned_ || owner_.use_count() > 1) {
-    const std::shared_ptr<void> storage = allocate(bytes());
+    const std::shared_ptr<void> storage = allocate_storage(bytes());
     if (size_ > 0) std::memcpy(storage.get(), data_, bytes());
     data_ = storage.get();
     owner_ = storage;

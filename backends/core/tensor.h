@@ -31,6 +31,8 @@ class Tensor {
   Tensor() = default;
   /// Zeroed elements. Usage error when `dims` are negative or too many.
   Tensor(DataType type, Dims dims);
+  /// Elements that the caller writes before anyone reads them.
+  static Tensor unwritten(DataType type, Dims dims);
 
   /// Elements that stay where they are (a mapped file, a matrix, the input of a run), read only;
   /// `owner` is kept as long as the tensor and its copies live and may be null when the caller

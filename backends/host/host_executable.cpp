@@ -87,6 +87,12 @@ HostExecutable::HostExecutable(Machines machines, const GraphView& graph,
       if (constant.raw() == nullptr) constant = graph_.value(input).constant.value();
     }
   }
+  along_.assign(graph_.nodes.size(), -1);
+  taken_along_.assign(graph_.nodes.size(), false);
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+    along_[i] = function_behind(i);
+    if (along_[i] >= 0) taken_along_[static_cast<std::size_t>(along_[i])] = true;
+  }
   for (const int output : graph_.outputs) {
     const Constant& constant = graph_.value(output).constant;
     if (constant.has_elements()) constants_[static_cast<std::size_t>(output)] = constant.value();
@@ -94,6 +100,23 @@ HostExecutable::HostExecutable(Machines machines, const GraphView& graph,
 }
 
 HostExecutable::~HostExecutable() = default;
+
+int HostExecutable::function_behind(std::size_t node) const {
+  const NodeView& linear = graph_.nodes[node];
+  if (runners_[node] == nullptr || linear.outputs.size() != 1) return -1;
+  if (linear.op == Op::rnn || linear.op == Op::lstm || linear.op == Op::gru) return -1;
+  const int value = linear.outputs[0];
+  if (graph_.value(value).type != DataType::f32) return -1;
+  int reader = -1;
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const std::vector<int>& inputs = graph_.nodes[i].inputs;
+    if (std::find(inputs.begin(), inputs.end(), value) == inputs.end()) continue;
+    if (reader >= 0 || inputs.size() != 1) return -1;
+    reader = static_cast<int>(i);
+  }
+  if (reader < 0 || last_use_[static_cast<std::size_t>(value)] != reader) return -1;
+  return is_unary_function(graph_.nodes[static_cast<std::size_t>(reader)].op) ? reader : -1;
+}
 
 CompileOptions HostExecutable::options_of(std::size_t node) const {
   CompileOptions options = options_;
@@ -145,6 +168,7 @@ Execution HostExecutable::run(const std::vector<Tensor>& inputs, std::vector<Ten
     fail_usage("network '{}' takes {} inputs, not {}", graph_.name, graph_.inputs.size(),
                inputs.size());
   }
+  const StoragePool::Scope scope(pool_);
   std::vector<Tensor> values = constants_;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const ValueView& value = graph_.value(graph_.inputs[i]);
@@ -179,15 +203,19 @@ Execution HostExecutable::run(const std::vector<Tensor>& inputs, std::vector<Ten
     });
     if (runners_[i] != nullptr) {
       Execution part;
-      produced = runners_[i]->run(given, draw, part, work);
+      const NodeView* const function = sink == nullptr && along_[i] >= 0
+                                           ? &graph_.nodes[static_cast<std::size_t>(along_[i])]
+                                           : nullptr;
+      produced = runners_[i]->run(given, draw, part, work, function);
       result.activity += part.activity.relabelled(layer_of(i), offset_of(i));
       for (const std::string& lint : part.lints) {
         result.lints.push_back("layer '" + node.name + "': " + lint);
       }
     } else {
-      if (overwrites_input(i, given)) {
+      const bool done = sink == nullptr && taken_along_[i];
+      if (done || overwrites_input(i, given)) {
         Tensor& x = values[static_cast<std::size_t>(node.inputs[0])];
-        apply_unary(node, x);
+        if (!done) apply_unary(node, x);
         produced = {std::move(x)};
         given = {&produced[0]};
       } else {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backends/backend.h"
+#include "backends/core/tensor_storage.h"
 #include "backends/energy/periphery.h"
 #include "backends/host/linear_runner.h"
 #include "backends/host/machines.h"
@@ -35,6 +36,9 @@ class HostExecutable final : public Executable {
  private:
   [[nodiscard]] bool overwrites_input(std::size_t node,
                                       const std::vector<const Tensor*>& inputs) const;
+  /// The function of one value that reads a linear node's only output, and alone: it is computed in
+  /// the pass that ends the product. -1: none.
+  [[nodiscard]] int function_behind(std::size_t node) const;
   [[nodiscard]] CompileOptions options_of(std::size_t node) const;
   [[nodiscard]] ActionId offset_of(std::size_t node) const;
   /// Counts the transfers into a node; `dims_of(value)` gives the sizes of a value as it is run.
@@ -47,6 +51,8 @@ class HostExecutable final : public Executable {
   std::vector<std::string> names_;
   std::vector<std::string> placements_;
   std::vector<std::unique_ptr<LinearRunner>> runners_;  // one per node, null for periphery
+  std::vector<int> along_;                              // by node: function_behind(), or -1
+  std::vector<bool> taken_along_;                       // by node: it is some node's function
   std::vector<Tensor> constants_;                       // by value; empty for computed ones
   std::vector<int> last_use_;                           // by value: node after which it is dropped
   std::vector<Transfer> transfers_;                     // in the order of the nodes
@@ -55,6 +61,7 @@ class HostExecutable final : public Executable {
   PeripheryActions periphery_;
   MachineLinkActions link_;  // of several machines
   Activity setup_;
+  StoragePool pool_;  // of the tensors of runs
 };
 
 }  // namespace jb::host

@@ -46,7 +46,7 @@ class ProductRunner final : public LinearRunner {
   [[nodiscard]] std::string implementation() const override { return implementation_; }
   [[nodiscard]] bool holds(std::size_t position) const override;
   std::vector<Tensor> run(const std::vector<const Tensor*>& inputs, const Draw& draw,
-                          Execution& execution, PeripheryWork& work) override;
+                          Execution& execution, PeripheryWork& work, const NodeView* then) override;
   void estimate(const GraphView& bound, Activity& activity, PeripheryWork& work) const override;
 
  private:
@@ -59,7 +59,7 @@ class ProductRunner final : public LinearRunner {
   template <class T>
   std::vector<Tensor> run_typed(const std::vector<const Tensor*>& inputs,
                                 const std::vector<KnownValue>& outputs, const Draw& draw,
-                                Execution& execution, PeripheryWork& work);
+                                Execution& execution, PeripheryWork& work, const NodeView* then);
 
   Device* device_;  ///< null: the host
   NodeView node_;
@@ -274,13 +274,14 @@ template <class T>
 std::vector<Tensor> ProductRunner::run_typed(const std::vector<const Tensor*>& inputs,
                                              const std::vector<KnownValue>& outputs,
                                              const Draw& draw, Execution& execution,
-                                             PeripheryWork& work) {
+                                             PeripheryWork& work, const NodeView* then) {
   PlanMultiplier<T> multiplier(*this, inputs, draw, execution, work);
-  return run_products<T>(node_, left_, inputs, outputs, multiplier);
+  return run_products<T>(node_, left_, inputs, outputs, multiplier, then);
 }
 
 std::vector<Tensor> ProductRunner::run(const std::vector<const Tensor*>& inputs, const Draw& draw,
-                                       Execution& execution, PeripheryWork& work) {
+                                       Execution& execution, PeripheryWork& work,
+                                       const NodeView* then) {
   // What operators see: constants in plans as sizes without elements, all else in the type that
   // products are formed in.
   std::vector<Tensor> changed;
@@ -309,8 +310,8 @@ std::vector<Tensor> ProductRunner::run(const std::vector<const Tensor*>& inputs,
   }
   const std::vector<KnownValue> outputs = infer_outputs(node_, known_inputs);
   std::vector<Tensor> results = type_ == DataType::f64
-                                    ? run_typed<double>(seen, outputs, draw, execution, work)
-                                    : run_typed<float>(seen, outputs, draw, execution, work);
+                                    ? run_typed<double>(seen, outputs, draw, execution, work, then)
+                                    : run_typed<float>(seen, outputs, draw, execution, work, then);
   work += work_around_products(node_, known_inputs, outputs);
   const DataType given = inputs[0] != nullptr ? inputs[0]->type() : type_;
   for (Tensor& result : results) result = converted(result, left_ ? inputs[1]->type() : given);

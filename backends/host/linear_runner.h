@@ -29,9 +29,15 @@ class LinearRunner {
   [[nodiscard]] virtual bool holds(std::size_t position) const = 0;
   /// Outputs of the node, with bias and fused activation. Inputs stand at the positions of
   /// node.inputs, null where absent or held. Adds what happened to `execution` (activity of the
-  /// machine) and `work` (digital side).
+  /// machine) and `work` (digital side). `then`: a function of one value that the output is given
+  /// to as well, in the same pass over it, not counted here; null: none.
   virtual std::vector<Tensor> run(const std::vector<const Tensor*>& inputs, const Draw& draw,
-                                  Execution& execution, PeripheryWork& work) = 0;
+                                  Execution& execution, PeripheryWork& work,
+                                  const NodeView* then) = 0;
+  std::vector<Tensor> run(const std::vector<const Tensor*>& inputs, const Draw& draw,
+                          Execution& execution, PeripheryWork& work) {
+    return run(inputs, draw, execution, work, nullptr);
+  }
   /// What a run of the node at the sizes of `bound` adds to both, without computing.
   virtual void estimate(const GraphView& bound, Activity& activity, PeripheryWork& work) const = 0;
 };

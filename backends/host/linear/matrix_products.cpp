@@ -74,9 +74,9 @@ void multiply_left_at_once(const LinearCall<T>& call, const Dims& b_dims, std::i
   const std::int64_t k = b_dims[b_dims.size() - 2];
   const std::int64_t cols = b_dims.back();
   const std::int64_t matrices = elements_of(Dims(b_dims.begin(), b_dims.end() - 2));
-  Tensor a(y.type(), {matrices, cols, k});
+  Tensor a = Tensor::unwritten(y.type(), {matrices, cols, k});
   copy_strided(call.input(1), 0, a.dims(), {k * cols, 1, cols}, a);
-  Tensor c(y.type(), {matrices, cols, rows});
+  Tensor c = Tensor::unwritten(y.type(), {matrices, cols, rows});
   call.multiplier.multiply(0, 0, {a.as<T>().data(), matrices * cols, k, k, 1},
                            {c.template as_mutable<T>().data(), matrices * cols, rows, rows, 1}, {});
   copy_strided(c, 0, {matrices, rows, cols}, {cols * rows, 1, rows}, y);
@@ -91,7 +91,7 @@ Tensor run_matmul(const LinearCall<T>& call) {
   const std::int64_t rows = a_dims[a_dims.size() - 2];
   const std::int64_t k = a_dims.back();
   const std::int64_t cols = b_dims.back();
-  Tensor y(call.outputs[0].type, call.outputs[0].dims);
+  Tensor y = Tensor::unwritten(call.outputs[0].type, call.outputs[0].dims);
   if (y.size() == 0) return y;
   T* const out = y.as_mutable<T>().data();
   if (!call.left && b_dims.size() == 2) {
@@ -116,7 +116,7 @@ Tensor run_matmul(const LinearCall<T>& call) {
     }
   }
   const T* const bias = call.optional_input(2) != nullptr ? call.data(2) : nullptr;
-  finish_rows(call.node, bias, out, y.size() / cols, cols);
+  Finish<T>(call, bias).all_rows(out, y.size() / cols, cols);
   return y;
 }
 
@@ -125,7 +125,7 @@ Tensor run_gemm(const LinearCall<T>& call) {
   const auto& attributes = call.node.template get<GemmAttributes>();
   const MatrixView<const T> a = matrix_at(call.data(0), call.input(0).dims(), 0);
   const MatrixView<const T> b = matrix_at(call.data(1), call.input(1).dims(), 0);
-  Tensor y(call.outputs[0].type, call.outputs[0].dims);
+  Tensor y = Tensor::unwritten(call.outputs[0].type, call.outputs[0].dims);
   if (y.size() == 0) return y;
   const std::int64_t rows = y.dims()[0];
   const std::int64_t cols = y.dims()[1];
@@ -144,20 +144,22 @@ Tensor run_gemm(const LinearCall<T>& call) {
   const T* const added = addend != nullptr ? addend->template as<T>().data() : nullptr;
   if (alpha == T{1} && beta == T{1} && added != nullptr && addend->size() == cols &&
       addend->dims().back() == cols) {
-    finish_rows(call.node, added, out, rows, cols);
+    Finish<T>(call, added).all_rows(out, rows, cols);
     return y;
   }
   const Dims strides = addend != nullptr ? broadcast_strides(addend->dims(), y.dims()) : Dims{0, 0};
-  parallel_for(rows, row_grain(cols), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      for (std::int64_t j = 0; j < cols; ++j) {
-        T value = alpha * c(i, j);
-        if (added != nullptr) value += beta * added[i * strides[0] + j * strides[1]];
-        c(i, j) = value;
+  if (alpha != T{1} || added != nullptr) {
+    parallel_for(rows, row_grain(cols), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        for (std::int64_t j = 0; j < cols; ++j) {
+          T value = alpha * c(i, j);
+          if (added != nullptr) value += beta * added[i * strides[0] + j * strides[1]];
+          c(i, j) = value;
+        }
       }
-    }
-  });
-  finish_rows<T>(call.node, nullptr, out, rows, cols);
+    });
+  }
+  Finish<T>(call, nullptr).all_rows(out, rows, cols);
   return y;
 }
 

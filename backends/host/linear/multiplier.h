@@ -35,11 +35,13 @@ MatrixView<const T> operand_view(const NodeView& node, bool left,
 /// Position of the input that holds the operands of a part.
 std::size_t operand_input(const NodeView& node, bool left, std::size_t part);
 
-/// The node's outputs, with bias and fused activation. Inputs and results are of type T.
+/// The node's outputs, with bias and fused activation, and with the function of one value `then`
+/// applied to them when there is one (not for recurrent nodes). Inputs and results are of type T.
 template <class T>
 std::vector<Tensor> run_products(const NodeView& node, bool left,
                                  const std::vector<const Tensor*>& inputs,
-                                 const std::vector<KnownValue>& outputs, Multiplier<T>& multiplier);
+                                 const std::vector<KnownValue>& outputs, Multiplier<T>& multiplier,
+                                 const NodeView* then = nullptr);
 
 /// Rows of A that a convolution lowers at a time when a row has `k` elements.
 std::int64_t lowered_rows(std::int64_t k) noexcept;

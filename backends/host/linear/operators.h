@@ -14,6 +14,7 @@ struct LinearCall {
   const std::vector<const Tensor*>& inputs;
   const std::vector<KnownValue>& outputs;
   Multiplier<T>& multiplier;
+  const NodeView* then;  ///< a function of one value to be taken along, or null
 
   [[nodiscard]] const Tensor& input(std::size_t i) const { return *inputs[i]; }
   [[nodiscard]] const Tensor* optional_input(std::size_t i) const {
@@ -33,13 +34,30 @@ Tensor run_conv_transpose(const LinearCall<T>& call);
 template <class T>
 std::vector<Tensor> run_recurrent(const LinearCall<T>& call);
 
-/// y += bias[column] (bias may be null), then the fused activation, for rows of `cols` values.
-template <class T>
-void finish_rows(const NodeView& node, const T* bias, T* y, std::int64_t rows, std::int64_t cols);
-/// The same for one run of values that share a bias, on the calling thread.
-template <class T>
-void finish_run(const NodeView& activation, const T* bias, T* y, std::int64_t count);
 /// The node's fused activation as a node of its own; its operator is identity when there is none.
 NodeView activation_node(const NodeView& node);
+
+/// What follows a product: the bias of each column, then the node's activation and the function of
+/// the node behind it when that is taken along.
+template <class T>
+class Finish {
+ public:
+  /// `bias`: of each column, or null.
+  Finish(const LinearCall<T>& call, const T* bias);
+  /// The same with another column as the first.
+  [[nodiscard]] Finish from_column(std::int64_t column) const;
+
+  /// All rows of y (rows x cols, close together), in parallel.
+  void all_rows(T* y, std::int64_t rows, std::int64_t cols) const;
+  /// On the calling thread: rows, or a run of values of one column.
+  void rows(T* y, std::int64_t rows, std::int64_t cols) const;
+  void column(std::int64_t column, T* y, std::int64_t count) const;
+
+ private:
+  void apply(T* y, std::int64_t count) const;
+
+  const T* bias_;
+  std::vector<NodeView> functions_;
+};
 
 }  // namespace jb::host

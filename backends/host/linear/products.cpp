@@ -1,9 +1,7 @@
 #include <algorithm>
 
-#include "backends/core/threads.h"
 #include "backends/host/linear/operators.h"
 #include "backends/host/ops/kernel_call.h"
-#include "backends/host/ops/unary.h"
 
 namespace jb::host {
 namespace {
@@ -70,9 +68,9 @@ MatrixView<const T> operand_view(const NodeView& node, bool left,
 template <class T>
 std::vector<Tensor> run_products(const NodeView& node, bool left,
                                  const std::vector<const Tensor*>& inputs,
-                                 const std::vector<KnownValue>& outputs,
-                                 Multiplier<T>& multiplier) {
-  const LinearCall<T> call{node, left, inputs, outputs, multiplier};
+                                 const std::vector<KnownValue>& outputs, Multiplier<T>& multiplier,
+                                 const NodeView* then) {
+  const LinearCall<T> call{node, left, inputs, outputs, multiplier, then};
   switch (node.op) {
     case Op::matmul:
       return {run_matmul(call)};
@@ -92,36 +90,6 @@ std::int64_t lowered_rows(std::int64_t k) noexcept {
                                                      std::max<std::int64_t>(1, k)));
 }
 
-NodeView activation_node(const NodeView& node) {
-  NodeView activation;
-  activation.op = node.activation.op;
-  activation.attributes = node.activation.attributes;
-  activation.name = node.name;
-  return activation;
-}
-
-template <class T>
-void finish_run(const NodeView& activation, const T* bias, T* y, std::int64_t count) {
-  if (bias != nullptr) {
-    const T value = *bias;
-    for (std::int64_t i = 0; i < count; ++i) y[i] += value;
-  }
-  if (activation.op != Op::identity) apply_unary(activation, y, count);
-}
-
-template <class T>
-void finish_rows(const NodeView& node, const T* bias, T* y, std::int64_t rows, std::int64_t cols) {
-  const NodeView activation = activation_node(node);
-  if (bias == nullptr && activation.op == Op::identity) return;
-  parallel_for(rows, row_grain(cols), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; bias != nullptr && r < end; ++r) {
-      T* const row = y + r * cols;
-      for (std::int64_t c = 0; c < cols; ++c) row[c] += bias[c];
-    }
-    finish_run<T>(activation, nullptr, y + begin * cols, (end - begin) * cols);
-  });
-}
-
 template MatrixView<const float> operand_view(const NodeView&, bool,
                                               const std::vector<const Tensor*>&, std::size_t,
                                               std::int64_t);
@@ -129,12 +97,10 @@ template MatrixView<const double> operand_view(const NodeView&, bool,
                                                const std::vector<const Tensor*>&, std::size_t,
                                                std::int64_t);
 template std::vector<Tensor> run_products(const NodeView&, bool, const std::vector<const Tensor*>&,
-                                          const std::vector<KnownValue>&, Multiplier<float>&);
+                                          const std::vector<KnownValue>&, Multiplier<float>&,
+                                          const NodeView*);
 template std::vector<Tensor> run_products(const NodeView&, bool, const std::vector<const Tensor*>&,
-                                          const std::vector<KnownValue>&, Multiplier<double>&);
-template void finish_run(const NodeView&, const float*, float*, std::int64_t);
-template void finish_run(const NodeView&, const double*, double*, std::int64_t);
-template void finish_rows(const NodeView&, const float*, float*, std::int64_t, std::int64_t);
-template void finish_rows(const NodeView&, const double*, double*, std::int64_t, std::int64_t);
+                                          const std::vector<KnownValue>&, Multiplier<double>&,
+                                          const NodeView*);
 
 }  // namespace jb::host

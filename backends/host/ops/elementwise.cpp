@@ -10,7 +10,7 @@ namespace {
 
 template <class A, class B, class R, class F>
 Tensor binary(const Tensor& a, const Tensor& b, const KnownValue& result, F f) {
-  Tensor y(result.type, result.dims);
+  Tensor y = Tensor::unwritten(result.type, result.dims);
   R* const out = y.as_mutable<R>().data();
   const A* const left = a.as<A>().data();
   const B* const right = b.as<B>().data();
@@ -177,7 +177,7 @@ Tensor power(const KernelCall& call) {
 }
 
 Tensor choose(const KernelCall& call) {
-  Tensor y = call.output();
+  Tensor y = call.unwritten();
   const Dims& dims = call.outputs[0].dims;
   const bool* const condition = call.input(0).as<bool>().data();
   const Walk<3> walk(dims, {broadcast_strides(call.input(0).dims(), dims),

@@ -26,6 +26,10 @@ struct KernelCall {
   [[nodiscard]] Tensor output(std::size_t i = 0) const {
     return {outputs[i].type, outputs[i].dims};
   }
+  /// Output i, of which the kernel writes every element.
+  [[nodiscard]] Tensor unwritten(std::size_t i = 0) const {
+    return Tensor::unwritten(outputs[i].type, outputs[i].dims);
+  }
 };
 
 using Results = std::vector<Tensor>;

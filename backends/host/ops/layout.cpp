@@ -74,7 +74,7 @@ void copy_rows(const char* from, std::int64_t from_pitch, char* to, std::int64_t
 }
 
 Results concat(const KernelCall& call) {
-  Tensor y = call.output();
+  Tensor y = call.unwritten();
   const std::int64_t axis =
       call.in.axis(call.in.axis_attribute(0), static_cast<std::int64_t>(y.rank()));
   const AroundAxis around(y.dims(), axis);
@@ -98,7 +98,7 @@ Results split(const KernelCall& call) {
   const char* from = static_cast<const char*>(x.raw());
   Results results;
   for (std::size_t o = 0; o < call.outputs.size(); ++o) {
-    Tensor part = call.output(o);
+    Tensor part = call.unwritten(o);
     const std::int64_t bytes = part.dims()[static_cast<std::size_t>(axis)] * width;
     copy_rows(from, around.length * width, static_cast<char*>(part.mutable_raw()), bytes,
               around.outer, bytes);
@@ -115,7 +115,7 @@ Tensor permuted(const KernelCall& call) {
   for (const std::int64_t d : inference::permutation(call.in)) {
     strides.push_back(dense[static_cast<std::size_t>(d)]);
   }
-  Tensor y = call.output();
+  Tensor y = call.unwritten();
   copy_strided(x, 0, y.dims(), strides, y);
   return y;
 }
@@ -130,7 +130,7 @@ Tensor sliced(const KernelCall& call) {
     base += ranges[d].begin * strides[d];
     strides[d] = ranges[d].count == 1 ? 0 : strides[d] * ranges[d].step;
   }
-  Tensor y = call.output();
+  Tensor y = call.unwritten();
   copy_strided(x, base, y.dims(), strides, y);
   return y;
 }

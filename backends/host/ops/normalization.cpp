@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "backends/core/threads.h"
+#include "backends/host/ops/function_kernel.h"
 #include "backends/host/ops/strided.h"
 
 namespace jb::host {
@@ -17,6 +19,16 @@ struct Moments {
 template <class T>
 Moments moments_of(const T* x, std::int64_t n) {
   Moments m;
+  if constexpr (std::is_same_v<T, float>) {
+    const auto sums = kernels::functions().moments;
+    double sum = 0;
+    double square = 0;
+    sums(x, n, 0, &sum, &square);
+    m.mean = sum / static_cast<double>(n);
+    sums(x, n, m.mean, &sum, &square);
+    m.variance = square / static_cast<double>(n);
+    return m;
+  }
   for (std::int64_t i = 0; i < n; ++i) m.mean += static_cast<double>(x[i]);
   m.mean /= static_cast<double>(n);
   for (std::int64_t i = 0; i < n; ++i) {
@@ -55,7 +67,7 @@ Results batch_normalization(const KernelCall& call) {
     scale[c] /= std::sqrt(variance[c] + epsilon);
     shift[c] -= mean[c] * scale[c];
   }
-  Tensor y = call.output();
+  Tensor y = call.unwritten();
   with_float_type(y.type(), [&](auto tag) {
     affine_channels<typename decltype(tag)::type>(call.input(0), y, scale, shift);
   });
@@ -122,7 +134,7 @@ Results layer_normalization(const KernelCall& call) {
   const std::int64_t rows = row > 0 ? x.size() / row : 0;
   const std::vector<T> scale = spread<T>(call.optional_input(1), normalized, T{1});
   const std::vector<T> bias = spread<T>(call.optional_input(2), normalized, T{0});
-  Results results = {call.output()};
+  Results results = {call.unwritten()};
   for (std::size_t o = 1; o < call.outputs.size(); ++o) results.push_back(call.output(o));
   const T* const in = x.as<T>().data();
   T* const out = results[0].as_mutable<T>().data();

@@ -1,6 +1,7 @@
 // Pooling over one to three spatial dimensions; fewer are taken as leading dimensions of one
 // window.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -104,6 +105,47 @@ std::int64_t column_major(const Geometry& g, std::int64_t plane, std::int64_t at
   return plane * g.in_area + (x * g.windows[1].input + y) * g.windows[0].input + z;
 }
 
+/// One plane with every window's lines taken together first, all columns at once, then the columns
+/// of each window: take(a, b) for two values, end(value, taps of the three dimensions).
+template <class T, class Sum, class Take, class End>
+void reduce_plane(const Geometry& g, const T* x, T* out, Take take, End end) {
+  static thread_local std::vector<Sum> held;
+  const std::int64_t width = g.windows[2].input;
+  held.resize(static_cast<std::size_t>(width));
+  Sum* const line = held.data();
+  for (const Taps& z : g.taps[0]) {
+    for (const Taps& y : g.taps[1]) {
+      for (std::int64_t i = 0; i < z.count; ++i) {
+        const std::int64_t slab = (z.first_index + i * g.windows[0].dilation) * g.windows[1].input;
+        for (std::int64_t j = 0; j < y.count; ++j) {
+          const T* const in = x + (slab + y.first_index + j * g.windows[1].dilation) * width;
+          if (i == 0 && j == 0) {
+            for (std::int64_t c = 0; c < width; ++c) line[c] = static_cast<Sum>(in[c]);
+          } else {
+            for (std::int64_t c = 0; c < width; ++c) {
+              line[c] = take(line[c], static_cast<Sum>(in[c]));
+            }
+          }
+        }
+      }
+      for (const Taps& taps : g.taps[2]) {
+        Sum value = line[taps.first_index];
+        for (std::int64_t t = 1; t < taps.count; ++t) {
+          value = take(value, line[taps.first_index + t * g.windows[2].dilation]);
+        }
+        *out++ = end(value, z, y, taps);
+      }
+    }
+  }
+}
+
+/// Every window has a tap inside the input.
+bool none_empty(const Geometry& g) {
+  return std::all_of(g.taps.begin(), g.taps.end(), [](const std::vector<Taps>& taps) {
+    return std::all_of(taps.begin(), taps.end(), [](const Taps& t) { return t.count > 0; });
+  });
+}
+
 template <class T>
 Results max_pool(const KernelCall& call) {
   const Geometry g = geometry_of(call);
@@ -116,6 +158,15 @@ Results max_pool(const KernelCall& call) {
       results.size() > 1 ? results[1].as_mutable<std::int64_t>().data() : nullptr;
   using Limits = std::numeric_limits<T>;
   constexpr T kLeast = Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
+  if (indices == nullptr && none_empty(g)) {
+    for_each_plane(g, [&](std::int64_t plane) {
+      reduce_plane<T, T>(
+          g, in + plane * g.in_area, out + plane * g.out_area,
+          [](T a, T b) { return b > a ? b : a; },
+          [](T most, const Taps&, const Taps&, const Taps&) { return most; });
+    });
+    return results;
+  }
   for_each_plane(g, [&](std::int64_t plane) {
     const T* const x = in + plane * g.in_area;
     for_each_position(g, [&](std::int64_t at, const Taps& a, const Taps& b, const Taps& c) {
@@ -144,14 +195,23 @@ Results average_pool(const KernelCall& call) {
   Tensor y = call.output();
   const T* const in = call.input(0).as<T>().data();
   T* const out = y.as_mutable<T>().data();
+  const auto mean = [&](double sum, const Taps& a, const Taps& b, const Taps& c) {
+    const std::int64_t count =
+        with_pads ? a.counted * b.counted * c.counted : a.count * b.count * c.count;
+    return static_cast<T>(sum / static_cast<double>(count));
+  };
+  const bool all_inside = none_empty(g);
   for_each_plane(g, [&](std::int64_t plane) {
     const T* const x = in + plane * g.in_area;
+    T* const y_plane = out + plane * g.out_area;
+    if (all_inside) {
+      return reduce_plane<T, double>(
+          g, x, y_plane, [](double a, double b) { return a + b; }, mean);
+    }
     for_each_position(g, [&](std::int64_t at, const Taps& a, const Taps& b, const Taps& c) {
       double sum = 0;
       for_each_tap(g, a, b, c, [&](std::int64_t i) { sum += static_cast<double>(x[i]); });
-      const std::int64_t count =
-          with_pads ? a.counted * b.counted * c.counted : a.count * b.count * c.count;
-      out[plane * g.out_area + at] = static_cast<T>(sum / static_cast<double>(count));
+      y_plane[at] = mean(sum, a, b, c);
     });
   });
   return {std::move(y)};

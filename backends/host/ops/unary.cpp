@@ -3,10 +3,22 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
+#include "backends/core/kernels.h"
+#include "backends/host/ops/function_kernel.h"
 #include "backends/host/ops/strided.h"
 
 namespace jb::host {
+
+const kernels::FunctionKernel& kernels::functions() {
+  static const FunctionKernel& chosen = []() -> const FunctionKernel& {
+    const int level = jb::kernels::isa_level();
+    return level == 2 ? avx512::kFunctions : (level == 1 ? avx2::kFunctions : baseline::kFunctions);
+  }();
+  return chosen;
+}
+
 namespace {
 
 template <class T>
@@ -109,8 +121,32 @@ bool with_float_function(const NodeView& node, Body body) {
   }
 }
 
+/// The functions of float32 numbers that have a kernel; null for others.
+kernels::FunctionOfFloats kernel_of(const NodeView& node) {
+  const kernels::FunctionKernel& f = kernels::functions();
+  switch (node.op) {
+    case Op::exp:
+      return f.exp;
+    case Op::erf:
+      return f.erf;
+    case Op::tanh:
+      return f.tanh;
+    case Op::sigmoid:
+      return f.sigmoid;
+    case Op::silu:
+      return f.silu;
+    case Op::gelu:
+      return node.get<GeluAttributes>().tanh_approximation ? f.gelu_tanh : f.gelu;
+    default:
+      return nullptr;
+  }
+}
+
 template <class T>
 void apply(const NodeView& node, T* x, std::int64_t count) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (const auto kernel = kernel_of(node)) return kernel(x, x, count);
+  }
   const bool known = with_float_function<T>(node, [&](auto f) {
     for (std::int64_t i = 0; i < count; ++i) x[i] = f(x[i]);
   });
@@ -179,7 +215,7 @@ void apply_unary(const NodeView& node, Tensor& x) {
 
 Results run_unary(const KernelCall& call) {
   const Tensor& x = call.input(0);
-  Tensor y = call.output();
+  Tensor y = call.unwritten();
   if (call.op() == Op::logical_not) {
     map<bool>(x, y, [](bool v) { return !v; });
     return {std::move(y)};
@@ -189,6 +225,16 @@ Results run_unary(const KernelCall& call) {
     if (call.op() == Op::clip) {
       clip<T>(call, y);
     } else if constexpr (std::is_floating_point_v<T>) {
+      if constexpr (std::is_same_v<T, float>) {
+        if (const auto kernel = kernel_of(call.node())) {
+          const float* const in = x.as<float>().data();
+          float* const out = y.as_mutable<float>().data();
+          parallel_for(x.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+            kernel(in + begin, out + begin, end - begin);
+          });
+          return;
+        }
+      }
       if (!with_float_function<T>(call.node(), [&](auto f) { map<T>(x, y, f); })) {
         fail_internal("{} is no function of one value", name_of(call.op()));
       }
@@ -201,7 +247,7 @@ Results run_unary(const KernelCall& call) {
 
 Tensor converted(const Tensor& x, DataType type) {
   if (x.type() == type) return x;
-  Tensor y(type, x.dims());
+  Tensor y = Tensor::unwritten(type, x.dims());
   with_stored_type(x.type(), [&](auto from) {
     using From = typename decltype(from)::type;
     with_stored_type(type, [&](auto to) {

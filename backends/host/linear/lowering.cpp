@@ -1,0 +1,223 @@
+#include "backends/host/linear/lowering.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "backends/core/threads.h"
+#include "backends/host/ops/kernel_call.h"
+#include "backends/host/transpose.h"
+
+namespace jb::host {
+namespace {
+
+using inference::Window;
+
+constexpr std::int64_t kTile = 32;      // positions of a block that is turned in the cache
+constexpr std::int64_t kCached = 4096;  // elements of a lowered block
+
+/// Windows along one line of output positions of one image, all taps inside.
+template <class T>
+struct Line {
+  const T* image;  // the first channel of the group
+  std::int64_t channels, plane;
+  std::int64_t z, y, x;  // input position of tap 0 of the first window
+  std::int64_t count;    // windows
+};
+
+/// Lowered rows of a line. kWidth: taps of the last dimension where they are adjacent and so many,
+/// 0 where that is not known here.
+template <int kWidth, class T>
+void gather_line(const ConvGeometry& g, const Line<T>& line, T* rows) {
+  const std::int64_t taps = g.area(&Window::kernel);
+  const std::int64_t k = line.channels * taps;
+  const std::int64_t width = kWidth > 0 ? kWidth : g.w[2].kernel;
+  const std::int64_t stride = g.w[2].stride;
+  for (std::int64_t c = 0; c < line.channels; ++c) {
+    for (std::int64_t r = 0; r < g.w[0].kernel; ++r) {
+      const std::int64_t slab = (line.z + r * g.w[0].dilation) * g.w[1].input;
+      for (std::int64_t s = 0; s < g.w[1].kernel; ++s) {
+        const T* in = line.image + c * line.plane +
+                      (slab + line.y + s * g.w[1].dilation) * g.w[2].input + line.x;
+        T* out = rows + c * taps + (r * g.w[1].kernel + s) * width;
+        for (std::int64_t p = 0; p < line.count; ++p, in += stride, out += k) {
+          if constexpr (kWidth > 0) {
+            std::memcpy(out, in, kWidth * sizeof(T));
+          } else {
+            for (std::int64_t t = 0; t < width; ++t) out[t] = in[t * g.w[2].dilation];
+          }
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+void gather_any_line(const ConvGeometry& g, const Line<T>& line, T* rows) {
+  if (g.w[2].dilation == 1 || g.w[2].kernel == 1) {
+    switch (g.w[2].kernel) {
+      case 1:
+        return gather_line<1>(g, line, rows);
+      case 3:
+        return gather_line<3>(g, line, rows);
+      case 5:
+        return gather_line<5>(g, line, rows);
+      case 7:
+        return gather_line<7>(g, line, rows);
+      default:
+        break;
+    }
+  }
+  gather_line<0>(g, line, rows);
+}
+
+/// Elements that padding puts before the first, and what all windows then reach over.
+struct Padded {
+  std::int64_t before, size;
+};
+Padded padded(const Window& w) {
+  const std::int64_t before = std::max<std::int64_t>(0, w.pad_begin);
+  const std::int64_t reached = (w.output - 1) * w.stride - w.pad_begin + w.reach();
+  return {before, before + std::max(w.input, reached)};
+}
+
+/// True when lowered rows are the image itself, position by position.
+bool is_pointwise(const ConvGeometry& g) {
+  return std::all_of(g.w.begin(), g.w.end(), [](const Window& w) {
+    return w.kernel == 1 && w.stride == 1 && w.pad_begin == 0 && w.output == w.input;
+  });
+}
+
+/// Calls piece(image, position, offset in the rows, count) for runs of rows within one image.
+template <class Piece>
+void for_each_image_run(std::int64_t positions, std::int64_t first, std::int64_t begin,
+                        std::int64_t end, Piece piece) {
+  for (std::int64_t i = begin; i < end;) {
+    const std::int64_t at = (first + i) % positions;
+    const std::int64_t run = std::min(positions - at, end - i);
+    piece((first + i) / positions, at, i, run);
+    i += run;
+  }
+}
+
+}  // namespace
+
+Tensor with_padding(ConvGeometry& g, const Tensor& x) {
+  std::array<Padded, 3> to;
+  std::transform(g.w.begin(), g.w.end(), to.begin(), padded);
+  if (to[0].size == g.w[0].input && to[1].size == g.w[1].input && to[2].size == g.w[2].input) {
+    return x;
+  }
+  const ConvGeometry from = g;
+  for (std::size_t d = 0; d < 3; ++d) {
+    g.w[d].input = to[d].size;
+    g.w[d].pad_begin -= to[d].before;
+  }
+  const std::int64_t planes = g.images * g.in_channels;
+  const auto bytes = static_cast<std::int64_t>(bytes_of(x.type()));
+  const std::int64_t line = g.w[2].input * bytes;
+  const std::int64_t filled = from.w[2].input * bytes;
+  const std::int64_t before = to[2].before * bytes;
+  const std::int64_t lines = g.w[0].input * g.w[1].input;
+  Tensor y = Tensor::unwritten(x.type(), {planes, g.area(&Window::input)});
+  const char* const in = static_cast<const char*>(x.raw());
+  char* const out = static_cast<char*>(y.mutable_raw());
+  parallel_for(planes * lines, row_grain(g.w[2].input), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t l = begin; l < end; ++l) {
+      const std::int64_t at_y = l % g.w[1].input - to[1].before;
+      const std::int64_t at_z = l / g.w[1].input % g.w[0].input - to[0].before;
+      const bool inside =
+          at_y >= 0 && at_y < from.w[1].input && at_z >= 0 && at_z < from.w[0].input;
+      char* const to_line = out + l * line;
+      if (!inside) {
+        std::memset(to_line, 0, static_cast<std::size_t>(line));
+        continue;
+      }
+      const std::int64_t row = (l / lines * from.w[0].input + at_z) * from.w[1].input + at_y;
+      std::memset(to_line, 0, static_cast<std::size_t>(before));
+      std::memcpy(to_line + before, in + row * filled, static_cast<std::size_t>(filled));
+      std::memset(to_line + before + filled, 0, static_cast<std::size_t>(line - before - filled));
+    }
+  });
+  return y;
+}
+
+template <class T>
+void gather_rows(const ConvGeometry& g, const T* x, std::int64_t group, std::int64_t first,
+                 std::int64_t count, T* rows) {
+  const std::int64_t channels = g.in_channels / g.groups;
+  const std::int64_t k = channels * g.area(&Window::kernel);
+  const std::int64_t positions = g.area(&Window::output);
+  const std::int64_t plane = g.area(&Window::input);
+  const auto image_at = [&](std::int64_t image) {
+    return x + (image * g.in_channels + group * channels) * plane;
+  };
+  const bool pointwise = is_pointwise(g);
+  // Windows of a line that are gathered at a time: their rows lie in the first-level cache.
+  const std::int64_t most = pointwise ? kTile : std::max<std::int64_t>(1, kCached / k);
+  const std::int64_t width = g.w[2].output;
+  const std::int64_t height = g.w[1].output;
+  const auto gather = [&](std::int64_t image, std::int64_t at, std::int64_t i, std::int64_t n) {
+    while (n > 0) {
+      const std::int64_t column = at % width;
+      std::int64_t run = std::min(n, most);
+      if (pointwise) {
+        transpose(image_at(image) + at, plane, channels, run, rows + i * k, k);
+      } else {
+        run = std::min(run, width - column);
+        const auto start = [&](std::size_t d, std::int64_t position) {
+          return position * g.w[d].stride - g.w[d].pad_begin;
+        };
+        gather_any_line(g,
+                        Line<T>{image_at(image), channels, plane, start(0, at / width / height),
+                                start(1, at / width % height), start(2, column), run},
+                        rows + i * k);
+      }
+      at += run;
+      i += run;
+      n -= run;
+    }
+  };
+  parallel_for(count, row_grain(k), [&](std::int64_t begin, std::int64_t end) {
+    for_each_image_run(positions, first, begin, end, gather);
+  });
+}
+
+template <class T>
+void store_rows(const Finish<T>& finish, const ConvGeometry& g, std::int64_t group,
+                std::int64_t first, MatrixView<T> c, T* y) {
+  const std::int64_t positions = g.area(&Window::output);
+  const std::int64_t n = c.cols;
+  const Finish<T> part = finish.from_column(group * n);
+  // Bias and functions take long runs of values: along the channels, or, where these are few, along
+  // the positions of one.
+  const bool along_channels = n >= kTile;
+  const std::int64_t tile = along_channels ? kTile : std::max(kTile, 4096 / n);
+  const std::int64_t tiles = (c.rows + tile - 1) / tile;
+  parallel_for(tiles, row_grain(tile * n), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      const std::int64_t top = t * tile;
+      const std::int64_t bottom = std::min(top + tile, c.rows);
+      if (along_channels) part.rows(c.data + top * c.row_stride, bottom - top, n);
+      for_each_image_run(
+          positions, first, top, bottom,
+          [&](std::int64_t image, std::int64_t at, std::int64_t i, std::int64_t run) {
+            T* const planes = y + (image * g.out_channels + group * n) * positions + at;
+            transpose(c.data + i * c.row_stride, c.row_stride, run, n, planes, positions);
+            for (std::int64_t j = 0; j < n && !along_channels; ++j) {
+              part.column(j, planes + j * positions, run);
+            }
+          });
+    }
+  });
+}
+
+template void gather_rows(const ConvGeometry&, const float*, std::int64_t, std::int64_t,
+                          std::int64_t, float*);
+template void gather_rows(const ConvGeometry&, const double*, std::int64_t, std::int64_t,
+                          std::int64_t, double*);
+template void store_rows(const Finish<float>&, const ConvGeometry&, std::int64_t, std::int64_t,
+                         MatrixView<float>, float*);
+template void store_rows(const Finish<double>&, const ConvGeometry&, std::int64_t, std::int64_t,
+                         MatrixView<double>, double*);
+
+}  // namespace jb::host
