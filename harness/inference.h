@@ -32,9 +32,11 @@ class InferenceMachine {
   /// Whether the machine is here, with the reason when not.
   [[nodiscard]] Support available() const;
 
-  /// Loads the model for these inputs and runs it. Usage error for a model or inputs that make no
-  /// sense; Unsupported for what is not covered or what the machine does not multiply.
-  Inference run(const std::filesystem::path& model, const std::vector<Tensor>& inputs);
+  /// Loads the model for these inputs and runs it; `timed`: a machine whose time is measured runs
+  /// it again and again, for device_time_s. Usage error for a model or inputs that make no sense;
+  /// Unsupported for what is not covered or what the machine does not multiply.
+  Inference run(const std::filesystem::path& model, const std::vector<Tensor>& inputs,
+                bool timed = false);
 
  private:
   [[nodiscard]] const Backend& backend() const;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kDigitalRow = "(digital)";
 constexpr const char* kOthersRow = "(others)";
-constexpr std::size_t kMostPlacements = 48;  // named one by one in a record
+constexpr std::size_t kMostPlacements = 24;  // named one by one in a record
 
 struct Row {
   std::string layer, backend;

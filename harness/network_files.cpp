@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostRows = 32;  // of the table of layers in a record
+constexpr std::size_t kMostRows = 16;  // of the table of layers in a record
 
 /// Writes a file of the run folder and returns its name there.
 std::string keep(const std::string& directory, const std::string& folder, const std::string& name,

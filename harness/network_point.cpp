@@ -18,9 +18,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// One execution this long is a repetition by itself: six would take minutes.
-constexpr double kLongRun_s = 20;
-
 /// The network as the device wants it: what follows linear operators taken into them where it asks
 /// for that. Perceptrons have nothing but ReLU to take, which stays a unit of its own there.
 std::shared_ptr<const NetworkWorkload> fused_for(const Device& device,
@@ -70,6 +67,7 @@ Pricing pricing_of(const PointContext& context, const Executable& executable,
   pricing.digital_arithmetic = context.backend.info().kind == "cmos";
   pricing.compulsory_bytes = network_compulsory_bytes(workload, link_bytes(context));
   pricing.temperature_C = context.point.temperature_C;
+  pricing.by_layer = context.options.layers;
   return pricing;
 }
 
@@ -109,6 +107,28 @@ void add_workload_lints(Outcome& outcome, const NetworkWorkload& workload) {
          "untrained: the weights are drawn from a seed, so the accuracy is that "
          "of chance; train the network and give it with --onnx"});
   }
+}
+
+/// A layer that errs by more than half of its own output leaves little for those behind it.
+void add_layer_lints(Outcome& outcome, const std::optional<LayerErrors>& errors) {
+  constexpr double kMost = 0.5;
+  if (!errors) return;
+  const std::string* worst = nullptr;
+  double most = 0;
+  std::size_t noisy = 0;
+  for (const auto& [name, error] : errors->by_layer) {
+    if (!error.added || *error.added <= kMost) continue;
+    ++noisy;
+    if (*error.added <= most) continue;
+    most = *error.added;
+    worst = &name;
+  }
+  if (worst == nullptr) return;
+  outcome.lints.push_back(
+      {"noisy-layers",
+       fmt::format("noisy-layers: {} of {} layers add an error of more than half of their output, "
+                   "'{}' {:.2g} times it: what follows them is noise",
+                   noisy, errors->by_layer.size(), *worst, most)});
 }
 
 }  // namespace
@@ -174,8 +194,10 @@ Outcome run_network(const PointContext& context, Device& device) {
   const Pricing pricing = pricing_of(context, *executable, *workload);
   outcome.work.compulsory_bytes = pricing.compulsory_bytes;
   add_energy(outcome, counts, pricing);
-  outcome.layers = layer_table(*executable, *workload, execution.activity,
-                               layer_errors(*executable, *workload, context.options.layers));
+  const std::optional<LayerErrors> errors =
+      layer_errors(*executable, *workload, context.options.layers);
+  outcome.layers = layer_table(*executable, *workload, execution.activity, errors);
+  add_layer_lints(outcome, errors);
   add_times(outcome, context, device, *executable, *workload, execution.activity.device_time_s,
             host_time_s);
   add_execution_lints(outcome, execution.lints);

@@ -57,6 +57,7 @@ struct Pricing {
   bool digital_arithmetic = false;  ///< Landauer applies
   double compulsory_bytes = 0;      ///< of one execution; checked when prices know DRAM
   double temperature_C = 25;
+  bool by_layer = false;  ///< rows of layers stay apart, however many they are
 };
 
 /// Prices counts: energies per MAC at each known boundary, data movement, set-up, calibration and

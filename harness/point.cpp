@@ -365,12 +365,11 @@ Json point_json(const PointSpec& point, const Backend& backend, const DeviceSpec
       {device.name(), device.hash(), calibration, implementation, device.theory_bound(), ""});
 }
 
-std::string repro_line(const PointSpec& point) {
-  const bool training = point.op == Op::training;
-  std::vector<std::string> words = {"joulebench", training         ? "train"
-                                                  : point.estimate ? "estimate"
-                                                                   : "run"};
-  if (training && point.estimate) words.emplace_back("--estimate");
+namespace {
+
+/// A command line: its opening words, the machine, the workload, and how the machine is used.
+std::string command_line(std::vector<std::string> words, const PointSpec& point,
+                         const std::vector<std::string>& workload) {
   if (point.map.empty()) {
     words.insert(words.end(), {"--backend", point.backend});
   } else {
@@ -379,7 +378,7 @@ std::string repro_line(const PointSpec& point) {
   if (!point.device.empty()) words.insert(words.end(), {"--device", point.device});
   for (const auto& [key, value] : point.set)
     words.insert(words.end(), {"--set", key + "=" + value});
-  append_workload(point, words);
+  words.insert(words.end(), workload.begin(), workload.end());
   if (point.precision) {
     words.insert(words.end(), {"--precision", std::string(name_of(*point.precision))});
   }
@@ -393,6 +392,29 @@ std::string repro_line(const PointSpec& point) {
   quoted.reserve(words.size());
   for (const std::string& word : words) quoted.push_back(shell_quoted(word));
   return join(quoted, " ");
+}
+
+}  // namespace
+
+std::string repro_line(const PointSpec& point) {
+  const bool training = point.op == Op::training;
+  std::vector<std::string> words = {"joulebench", training         ? "train"
+                                                  : point.estimate ? "estimate"
+                                                                   : "run"};
+  if (training && point.estimate) words.emplace_back("--estimate");
+  std::vector<std::string> workload;
+  append_workload(point, workload);
+  return command_line(std::move(words), point, workload);
+}
+
+std::string repro_of_inference(const std::string& model, const std::vector<std::string>& inputs,
+                               const PointSpec& point) {
+  std::vector<std::string> words = {"joulebench", "infer", model};
+  if (!inputs.empty()) words.emplace_back("--input");
+  words.insert(words.end(), inputs.begin(), inputs.end());
+  std::vector<std::string> policy;
+  if (point.dynamic) policy = {"--dynamic", std::string(name_of(*point.dynamic))};
+  return command_line(std::move(words), point, policy);
 }
 
 std::string_view name_of(DynamicPolicy policy) noexcept {

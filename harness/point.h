@@ -84,6 +84,9 @@ Json point_json(const PointSpec& point, const Backend& backend, const DeviceSpec
 
 /// The command line that runs this point again.
 std::string repro_line(const PointSpec& point);
+/// The same of `infer` with the user's own model and inputs; of the point it takes the machine.
+std::string repro_of_inference(const std::string& model, const std::vector<std::string>& inputs,
+                               const PointSpec& point);
 
 /// What a network point without a data set takes at once, unless told.
 inline constexpr std::int64_t kDrawnBatch = 1;

@@ -31,6 +31,11 @@ Support timing_available();
 /// Errors: ErrorCode::not_available when timing_available() says no. Not to be nested.
 Timing time_repeatedly(const std::function<void()>& body, const TimingOptions& options);
 
+/// time_repeatedly() unless one call, which took `call_s`, is so long that it is a repetition by
+/// itself: six would take minutes.
+Timing time_for_record(const std::function<void()>& body, double call_s,
+                       const TimingOptions& options);
+
 struct MedianInterval {
   double median = 0;
   std::optional<double> low, high;  ///< at least 95 %; nothing below six values

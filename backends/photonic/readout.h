@@ -9,9 +9,15 @@
 // (3), exact per row). It does not vanish where E[D] does. Errors change E[D]:
 //   phase phi between the beams   cos(phi) of the product, and sin(phi) of what the modulators'
 //                                 floors (in quadrature) make of the sums of a_i and b_j
+//                                 (see below)
 //   crosstalk                     products of neighbouring weight lanes leak in
 //   splitter (1 + d) : (1 - d)    sqrt(1 - d^2) of the product, d times the difference of the
 //                                 beams' light as an offset
+// The floors' term is what limits activations of one sign: sum_l a_il grows with K where the
+// product grows with sqrt(K). After ReLU of normals (mean 1/sqrt(2 pi), mean square 1/2) its size
+// beside the product is phi eps F sqrt(K / pi), eps the relative floor and F the weights' full
+// scale in units of their rms: with 2 degrees, 10 dB and F = 4.7 all of the product at K = 1152,
+// and a residual network, which adds the layers' errors, ends in noise. 25 dB leave a fifth of it.
 // Independent of each other and therefore one normal of summed variance: kTC, amplifier and dark
 // current (per readout) and laser relative intensity noise s^2 per symbol,
 //   s^2 sum_l (2 eta alpha beta a_il b_lj)^2, taken as 4 s^2 light_i light_j / K, its expectation

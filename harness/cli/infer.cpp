@@ -76,7 +76,9 @@ int infer(const InferFlags& flags) {
     say(fmt::format("unavailable: {}", here.reason));
     return kSomeFailed;
   }
-  const Inference result = machine.run(flags.model, inputs);
+  const bool told = flags.json || !flags.quiet;
+  Inference result = machine.run(flags.model, inputs, told);
+  result.record.repro = repro_of_inference(flags.model, flags.inputs, point);
   for (std::size_t i = 0; i < result.outputs.size(); ++i) {
     const Tensor& tensor = result.outputs[i];
     if (!flags.output.empty()) {

@@ -44,7 +44,8 @@ void add_run_flags(CLI::App& verb, RunFlags& flags) {
       ->group(kGroup);
   verb.add_flag("--dry-run", flags.dry_run, "list the points and run none")->group(kGroup);
   verb.add_flag("--layers", flags.layers,
-                "errors of each layer of a network also where telling them takes long")
+                "each layer of a network by itself: its rows in the ledger however many there are, "
+                "its error also where telling it takes long")
       ->group(kGroup);
   verb.add_option("--progress", flags.progress, "auto, bar, plain or none (on stderr)")
       ->type_name("HOW")

@@ -24,6 +24,14 @@ struct Line {
   std::int64_t count;    // windows
 };
 
+/// Copies kWidth adjacent taps; where kSpill, one more may be read and written behind them, which
+/// makes three floats one register.
+template <int kWidth, bool kSpill, class T>
+void copy_taps(const T* in, T* out) {
+  constexpr int kCopied = kWidth == 3 && kSpill ? 4 : kWidth;
+  std::memcpy(out, in, kCopied * sizeof(T));
+}
+
 /// Lowered rows of a line. kWidth: taps of the last dimension where they are adjacent and so many,
 /// 0 where that is not known here.
 template <int kWidth, class T>
@@ -38,11 +46,20 @@ void gather_line(const ConvGeometry& g, const Line<T>& line, T* rows) {
       for (std::int64_t s = 0; s < g.w[1].kernel; ++s) {
         const T* in = line.image + c * line.plane +
                       (slab + line.y + s * g.w[1].dilation) * g.w[2].input + line.x;
-        T* out = rows + c * taps + (r * g.w[1].kernel + s) * width;
-        for (std::int64_t p = 0; p < line.count; ++p, in += stride, out += k) {
-          if constexpr (kWidth > 0) {
-            std::memcpy(out, in, kWidth * sizeof(T));
+        const std::int64_t at = c * taps + (r * g.w[1].kernel + s) * width;
+        T* out = rows + at;
+        if constexpr (kWidth > 0) {
+          if (at + width < k) {  // what is spilt is written over by the taps that follow
+            for (std::int64_t p = 0; p < line.count; ++p) {
+              copy_taps<kWidth, true>(in + p * stride, out + p * k);
+            }
           } else {
+            for (std::int64_t p = 0; p < line.count; ++p) {
+              copy_taps<kWidth, false>(in + p * stride, out + p * k);
+            }
+          }
+        } else {
+          for (std::int64_t p = 0; p < line.count; ++p, in += stride, out += k) {
             for (std::int64_t t = 0; t < width; ++t) out[t] = in[t * g.w[2].dilation];
           }
         }
