@@ -18,6 +18,10 @@ struct MachineLinkActions {
 /// conversion, B1), bytes over a PCIe-class link between separate packages (movement, B2).
 MachineLinkActions add_machine_link(PriceTable& table);
 
+/// Bytes that the link carries in a second: sixteen lanes of PCI Express 5.0, 32 GT/s each in its
+/// 128b/130b code (PCI Express Base Specification 5.0, section 4.2).
+inline constexpr double kLinkBytesPerSecond = 16 * 32e9 / 8 * 128 / 130;
+
 /// Counts the transfer of `elements` values that take `bytes` in all, received by `layer`.
 void count_transfer(Activity& activity, const MachineLinkActions& actions, double elements,
                     double bytes, std::uint32_t layer);

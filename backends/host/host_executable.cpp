@@ -136,7 +136,11 @@ void HostExecutable::count_transfers(Activity& activity, std::size_t node, DimsO
     if (transfer.node != static_cast<int>(node)) continue;
     const auto elements = static_cast<double>(elements_of(dims_of(transfer.value)));
     const auto bytes = static_cast<double>(bytes_of(graph_.value(transfer.value).type));
-    count_transfer(activity, link_, elements, elements * bytes, layer_of(node));
+    Activity part;
+    count_transfer(part, link_, elements, elements * bytes, 0);
+    // Machines without a model of time leave the whole without one.
+    if (activity.device_time_s > 0) part.device_time_s = elements * bytes / kLinkBytesPerSecond;
+    activity += part.relabelled(layer_of(node));
   }
 }
 

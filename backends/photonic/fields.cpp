@@ -34,6 +34,7 @@ class RowSender {
         batch_max_(batch_max),
         per_vector_(p.norm == Normalisation::per_vector),
         clips_(p.norm == Normalisation::fixed_scale && p.full_scale_a > 0),
+        range_(p.dac_range_a),
         floor_(p.floor),
         dac_{static_cast<int>(p.dac_bits_a)},
         pieces_(pieces),
@@ -54,7 +55,8 @@ class RowSender {
  private:
   void send_row(std::int64_t i, const S* row) {
     const auto at = static_cast<std::size_t>(i);
-    const double full = per_vector_ ? analog::largest_magnitude(row, a_.cols) : batch_max_;
+    const double own = per_vector_ ? analog::largest_magnitude(row, a_.cols) : batch_max_;
+    const double full = range_ > 0 && own > 0 ? range_ : own;
     out_.full[at] = dac_.bits > 0 ? dac_.full_code() : full;
     if (dac_.bits > 0) out_.unit[at] = full / dac_.full_code();
     for (std::int64_t c = 0; c < pieces_.count; ++c) {
@@ -85,6 +87,7 @@ class RowSender {
   double batch_max_;
   bool per_vector_;
   bool clips_;
+  double range_;
   double floor_;
   analog::Dac dac_;
   const Pieces& pieces_;

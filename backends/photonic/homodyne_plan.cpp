@@ -141,6 +141,10 @@ std::string HomodynePlan::implementation() const {
   return p.law_for(b_.rows()) == NoiseLaw::poisson ? "homodyne/poisson" : "homodyne/gaussian";
 }
 
+double HomodynePlan::input_range() const {
+  return machine_->parameters.dac_bits_a > 0 ? options_.input_range.value_or(0) : 0;
+}
+
 std::int64_t HomodynePlan::readout_length(std::int64_t k) const {
   // Only clipping and rounding see single readouts; the sum of several noises is one noise.
   const HomodyneParameters& p = machine_->parameters;
@@ -244,7 +248,9 @@ std::int64_t HomodynePlan::run(const ConstMatrixRef& a, const MatrixRef& c, cons
                                std::vector<double>* units) {
   const HomodyneMachine& machine = *machine_;
   const Pieces& pieces = side.pieces;
-  const ActivationFields<T> sent = send_activations<T>(a, moments, machine.parameters, pieces);
+  HomodyneParameters sending = machine.parameters;
+  if (!transposed) sending.dac_range_a = input_range();
+  const ActivationFields<T> sent = send_activations<T>(a, moments, sending, pieces);
   const ReadoutNoise noise(machine.instance.seed, machine.instance.instance, options_.scope,
                            transposed);
   const std::int64_t n = c.cols;
@@ -328,7 +334,9 @@ Execution HomodynePlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
   const HomodyneParameters& p = machine_->parameters;
   Execution result;
   result.statistics = {checked_moments(a, "A"), b_moments_};
-  const double papr_a = result.statistics.a.papr();
+  OperandMoments at_full_scale = result.statistics.a;  // as the laser must pay for
+  if (!transposed && input_range() > 0) at_full_scale.max_abs = input_range();
+  const double papr_a = at_full_scale.papr();
   const double papr_b = result.statistics.b.papr();
   result.activity = machine_->accounting.product(shape, p.laser_papr(papr_a, papr_b));
   if (shape.m == 0 || shape.n == 0) return result;
@@ -396,6 +404,12 @@ void HomodynePlan::add_lints(double clipped_share, Execution& result) const {
     result.lints.push_back(fmt::format(
         "saturated: activations reach {:.3g}, the modulators clip at norm.full_scale_a = {:.3g}",
         s.a.max_abs, p.full_scale_a));
+  }
+  if (input_range() > 0 && s.a.max_abs > input_range()) {
+    result.lints.push_back(fmt::format(
+        "saturated: activations reach {:.3g}, the DACs' full scale was set to {:.3g} on "
+        "calibration data",
+        s.a.max_abs, input_range()));
   }
   const double needed = p.split * s.b.papr() + (1 - p.split) * s.a.papr();
   if (p.has_energy && !machine_->theory_bound && p.papr > 0 && needed > p.papr) {

@@ -72,6 +72,8 @@ class HomodynePlan final : public Plan {
     std::vector<ColumnLight> columns;  ///< per piece
     std::uint64_t lanes_version = 0;   ///< of the phases in `columns`
   };
+  /// |A| at the DACs' full scale, from calibration data; 0: none was measured.
+  [[nodiscard]] double input_range() const;
   /// Slots that are computed as one piece of an inner dimension k.
   [[nodiscard]] std::int64_t readout_length(std::int64_t k) const;
   [[nodiscard]] const Side& side(bool transposed, bool host_f32);

@@ -39,6 +39,9 @@ struct HomodyneParameters {
   double papr = 0;     ///< 0: measured from the operands
   Normalisation norm = Normalisation::per_vector;
   double full_scale_a = 0;  ///< fixed_scale: |A| at full scale; 0: the batch's largest
+  /// |A| at the DAC's full scale, measured on calibration data, whatever `norm` says of the light;
+  /// 0: none was measured.
+  double dac_range_a = 0;
 
   double wavelength_nm = 1550;
   double wall_plug_efficiency = 1;

@@ -95,6 +95,21 @@ TEST_F(OnnxVerbs, InferGivesTheRecordOfANetworkPoint) {
   EXPECT_EQ(record["point"]["backend"], "crossbar");
   EXPECT_EQ(record["work"]["macs"], 6);  // 1 x 3 times 3 x 2
   EXPECT_EQ(record["point"]["data"]["dist"], "given");
+  EXPECT_EQ(record["repro"], "joulebench infer " + file("model.onnx") + " --input " +
+                                 file("x.npy") + " --backend crossbar --device ideal --seed 1");
+}
+
+TEST_F(OnnxVerbs, InferTimesMeasuredMachines) {
+  small_model().save(file("model.onnx"));
+  write_file(file("x.npy"), npy_bytes<float>(1, 3, {1, 2, 3}));
+  const CommandResult result = joulebench(
+      {"infer", file("model.onnx"), "--input", file("x.npy"), "--backend", "reference", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json record = json_lines(result.out).at(0);
+  const nlohmann::json& time = record["quantities"]["device_time_s"];
+  EXPECT_EQ(time["provenance"], "measured");
+  EXPECT_GE(time["n"], 6);  // repetitions
+  EXPECT_GT(time["value"], 0);
 }
 
 TEST_F(OnnxVerbs, InferOpensSymbolicSizesByTheInputGiven) {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "backends/core/text.h"
+#include "backends/energy/machine_link.h"
 #include "backends/host/machines.h"
 #include "harness/accuracy.h"
 #include "harness/runner.h"
@@ -106,6 +107,14 @@ TEST_F(HybridPoint, EachLayerCostsWhatItCostsOnItsMachineAndTheTransferIsExtra) 
     }
   }
   EXPECT_EQ(bytes, 2000.0 * 16 * 4);
+  // Device time: each layer's on its machine, and that of the bytes on the link.
+  const auto time_of = [](const Record& r, std::size_t row) {
+    return r.measurement.at("layers").at("rows")[row][6].get<double>();
+  };
+  const double parts =
+      time_of(on("systolic"), 0) + time_of(on("photonic"), 1) + bytes / kLinkBytesPerSecond;
+  EXPECT_NEAR(record.find("device_time_s")->value, parts, 1e-3 * parts);  // of four digits
+  EXPECT_GT(time_of(record, 1), time_of(on("photonic"), 1));
 }
 
 TEST_F(HybridPoint, OneMachineUnderTwoPatternsSendsNothing) {

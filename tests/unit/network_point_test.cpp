@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
 #include "harness/runner.h"
 #include "harness/workload_cache.h"
+#include "results/record.h"
 #include "results/validate.h"
 #include "tests/support/temp_folder.h"
 
@@ -133,6 +135,101 @@ TEST_F(NetworkPoint, ReportsAccuracyOfAllTestImages) {
   expect_valid(estimate);
   EXPECT_NEAR(estimate.find("energy_B1_J_per_mac")->value, noisy.find("energy_B1_J_per_mac")->value,
               1e-9 * noisy.find("energy_B1_J_per_mac")->value);
+}
+
+// Rows whose counts do not depend on data are the same in an estimate, layer by layer.
+TEST_F(NetworkPoint, EstimatesHaveTheLedgerOfARun) {
+  options_.layers = true;  // rows of layers apart
+  options_.workloads = std::make_shared<WorkloadCache>();
+  point_.op = Op::network;
+  for (const char* network : {"mlp-784-100-10", "lenet5"}) {
+    for (const auto& [backend, device] : std::vector<std::pair<std::string, std::string>>{
+             {"systolic", "tpu-v1"}, {"crossbar", "pcm-hermes"}, {"photonic", "photonic-2025"}}) {
+      point_.network = network;
+      point_.backend = backend;
+      point_.device = device;
+      point_.batch = 3;
+      const Record run = run_point(point_, options_);
+      const Record estimate = estimate_point(point_, options_);
+      ASSERT_EQ(run.status, Status::ok) << run.reason;
+      ASSERT_EQ(estimate.status, Status::ok) << estimate.reason;
+      std::size_t compared = 0;
+      for (const results::RecordRow& row : run.ledger) {
+        if (row.data_dependent) continue;
+        double joules = 0;
+        for (const results::RecordRow& other : estimate.ledger) {
+          if (other.component == row.component && other.action == row.action &&
+              other.layer == row.layer) {
+            joules += other.energy_J;
+          }
+        }
+        // Counts are sums of whole numbers; joules round once.
+        EXPECT_NEAR(joules, row.energy_J, 1e-12 * row.energy_J)
+            << network << " " << backend << " " << row.component << "/" << row.action << " "
+            << row.layer;
+        ++compared;
+      }
+      EXPECT_GE(compared, 4U) << network << " " << backend;
+      EXPECT_EQ(run.work.macs, estimate.work.macs);
+    }
+  }
+}
+
+TEST_F(NetworkPoint, RecordsOfNetworksStaySmallAndTellTheirLayers) {
+  options_.workloads = std::make_shared<WorkloadCache>();
+  options_.directory = folder_.path().string();
+  point_.op = Op::network;
+  point_.network = "lenet5";
+  point_.backend = "photonic";
+  point_.device = "photonic-2025";
+  point_.batch = 1;
+  const Record record = run_point(point_, options_);
+  ASSERT_EQ(record.status, Status::ok) << record.reason;
+  expect_valid(record);  // sums included
+  EXPECT_EQ(record.measurement.at("ledger_layers"), "merged");
+  EXPECT_LT(results::to_json(record).dump().size(), 16384U);
+  EXPECT_EQ(record.measurement.at("layers").at("rows").size(), 6U);  // five products, digital
+
+  RunOptions by_layer = options_;
+  by_layer.layers = true;
+  const Record whole = run_point(point_, by_layer);
+  expect_valid(whole);
+  EXPECT_GT(whole.ledger.size(), 3 * record.ledger.size());
+  const double joules = whole.find("energy_B2_J_per_mac")->value;
+  EXPECT_NEAR(record.find("energy_B2_J_per_mac")->value, joules, 1e-12 * joules);
+}
+
+TEST_F(NetworkPoint, InstancesKeepTheirAccuraciesAndPredictions) {
+  point_.instances = 3;
+  const Record record = run("crossbar", "pcm-hermes", 2000);
+  ASSERT_EQ(record.status, Status::ok) << record.reason;
+  expect_valid(record);
+  const Json& accuracies = record.verification.at("accuracy_top1_by_instance");
+  ASSERT_EQ(accuracies.size(), 3U);
+  double sum = 0;
+  for (const Json& accuracy : accuracies) sum += accuracy.get<double>();
+  const results::Quantity* mean = record.find("accuracy_top1_frac");
+  EXPECT_NEAR(mean->value, sum / 3, 1e-12);
+  EXPECT_EQ(mean->interval_kind, "instances");
+  EXPECT_FALSE(accuracies[0] == accuracies[1] && accuracies[1] == accuracies[2]);
+}
+
+TEST_F(NetworkPoint, LayersThatErrByMoreThanTheirOutputAreTold) {
+  point_.op = Op::network;
+  point_.network = "mlp-784-100-10";
+  point_.backend = "photonic";
+  point_.device = "hamerly2019-sql";  // one photon per MAC
+  point_.batch = 4;
+  point_.set["n_mac"] = "0.01";
+  const Record record = run_point(point_, options_);
+  ASSERT_EQ(record.status, Status::ok) << record.reason;
+  const auto told = [](const Record& r) {
+    return std::any_of(r.lints.begin(), r.lints.end(),
+                       [](const results::Lint& lint) { return lint.id == "noisy-layers"; });
+  };
+  EXPECT_TRUE(told(record));
+  point_.set["n_mac"] = "1000000";
+  EXPECT_FALSE(told(run_point(point_, options_)));
 }
 
 TEST_F(NetworkPoint, MeasuredBackendsTimeTheWholeTestSet) {

@@ -42,7 +42,7 @@ class Ptq : public testing::Test {
 };
 
 TEST_F(Ptq, StaticRangesFromTrainingImagesKeepTheAccuracy) {
-  for (const char* backend : {"systolic", "crossbar"}) {
+  for (const char* backend : {"systolic", "crossbar", "photonic"}) {
     const results::Record fixed = run(backend, "max");
     ASSERT_EQ(fixed.status, results::Status::ok) << fixed.reason;
     const results::Record own = run(backend, "");

@@ -75,10 +75,10 @@ void sum_light(const TiledParameters& p, std::int64_t begin, std::int64_t end, S
 
 }  // namespace
 
-RowScales scale_rows(const ConstMatrixRef& a, const TiledParameters& p) {
+RowScales scale_rows(const ConstMatrixRef& a, double full_scale) {
   RowScales scales;
   const auto m = static_cast<std::size_t>(a.rows);
-  scales.full_scale.assign(m, p.full_scale_a);
+  scales.full_scale.assign(m, full_scale);
   scales.is_signed.assign(m, 0);
   visit(a, [&](auto view) {
     std::vector<char> clips(m, 0);
@@ -94,7 +94,7 @@ RowScales scale_rows(const ConstMatrixRef& a, const TiledParameters& p) {
         }
         scales.is_signed[at] = smallest < 0 ? 1 : 0;
         const double magnitude = std::max(largest, -smallest);
-        if (p.full_scale_a == 0) scales.full_scale[at] = magnitude;
+        if (full_scale == 0) scales.full_scale[at] = magnitude;
         clips[at] = magnitude > scales.full_scale[at] ? 1 : 0;
       }
     });

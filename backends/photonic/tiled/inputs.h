@@ -35,7 +35,8 @@ struct RowScales {
   std::int64_t signed_rows = 0;
   bool clips = false;  ///< some |a| lies above a fixed full scale
 };
-RowScales scale_rows(const ConstMatrixRef& a, const TiledParameters& p);
+/// `full_scale`: of all rows; 0: each row's largest element.
+RowScales scale_rows(const ConstMatrixRef& a, double full_scale);
 
 /// `gains`: of the modulators, lanes x slots; empty: all 1. Row i goes through lane
 /// (first_row + i) % lanes.

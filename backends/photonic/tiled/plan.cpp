@@ -257,7 +257,8 @@ Execution TiledPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, const 
   const TiledParameters& p = machine_->parameters;
   Execution result;
   result.statistics = {checked_moments(a, "A"), b_moments_};
-  const RowScales scales = scale_rows(a, p);
+  const bool ranged = !transposed && p.bits_a > 0 && options_.input_range.value_or(0) > 0;
+  const RowScales scales = scale_rows(a, ranged ? *options_.input_range : p.full_scale_a);
   TiledUse use;
   if (p.intensities() && shape.m > 0) {
     use.signed_rows_frac = static_cast<double>(scales.signed_rows) / static_cast<double>(shape.m);
@@ -296,9 +297,11 @@ void TiledPlan::add_lints(double clipped_share, const RowScales& scales, Executi
         "saturated: {:.3g} % of ADC samples clipped; raise adc.kappa", 100 * clipped_share));
   }
   if (scales.clips) {
-    result.lints.push_back(fmt::format(
-        "saturated: activations reach {:.3g}, the modulators clip at norm.full_scale_a = {:.3g}",
-        result.statistics.a.max_abs, p.full_scale_a));
+    result.lints.push_back(
+        fmt::format("saturated: activations reach {:.3g}, the modulators clip at {:.3g}, what "
+                    "norm.full_scale_a "
+                    "or --ptq set",
+                    result.statistics.a.max_abs, scales.full_scale.front()));
   }
   if (p.shot_noise && p.photons < kFewPhotons) {
     result.lints.push_back(fmt::format(
