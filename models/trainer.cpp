@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <numbers>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -13,14 +12,11 @@
 #include "backends/core/gemm.h"
 #include "backends/core/random.h"
 #include "backends/core/threads.h"
+#include "models/training/optimizer.h"
 
 namespace jb::models {
 namespace {
 
-// Adam: Kingma and Ba, ICLR 2015, Algorithm 1 and the defaults given there.
-constexpr double kBeta1 = 0.9;
-constexpr double kBeta2 = 0.999;
-constexpr double kEpsilon = 1e-8;
 constexpr int kMaxEpochs = 100000;
 /// Networks whose largest product is smaller are trained on one thread: 784-100-10 at batch 64
 /// (5e6 MACs, a tenth of a millisecond) gains a quarter from two free cores, and loses a factor of
@@ -32,62 +28,12 @@ constexpr double kThreadedMacs = 2.5e7;
 constexpr std::int64_t kSampleGrain = 64;
 constexpr std::int64_t kWeightGrain = 256;
 
-/// Adam's state and the gradient of one array of parameters.
-struct Moments {
-  std::vector<float> gradient, first, second;
-  explicit Moments(std::size_t size) : gradient(size), first(size), second(size) {}
+/// The gradient of one array of parameters, and Adam's state.
+struct Learned {
+  std::vector<float> gradient;
+  Optimizer adam;
+  explicit Learned(std::size_t size) : gradient(size), adam(OptimizerKind::adam, 0, size) {}
 };
-
-/// Step size and the scale of epsilon for step t in the form that section 2 of the paper ends with:
-/// alpha_t = alpha sqrt(1 - beta2^t) / (1 - beta1^t), epsilon_hat = epsilon sqrt(1 - beta2^t).
-struct Step {
-  float alpha = 0;
-  float epsilon = 0;
-};
-
-Step step_of(double rate, std::int64_t t) {
-  const double time = static_cast<double>(t);
-  const double correction = std::sqrt(1.0 - std::pow(kBeta2, time));
-  return {static_cast<float>(rate * correction / (1.0 - std::pow(kBeta1, time))),
-          static_cast<float>(kEpsilon * correction)};
-}
-
-/// Updates parameters [begin, end).
-void adam(float* parameters, Moments& state, const Step& step, std::int64_t begin,
-          std::int64_t end) {
-  constexpr auto kB1 = static_cast<float>(kBeta1);
-  constexpr auto kB2 = static_cast<float>(kBeta2);
-  const float alpha = step.alpha;
-  const float epsilon = step.epsilon;
-  float* const p = parameters;
-  float* const m = state.first.data();
-  float* const v = state.second.data();
-  const float* const g = state.gradient.data();
-  for (std::int64_t i = begin; i < end; ++i) {
-    m[i] = kB1 * m[i] + (1.0F - kB1) * g[i];
-    v[i] = kB2 * v[i] + (1.0F - kB2) * g[i] * g[i];
-    p[i] -= alpha * m[i] / (std::sqrt(v[i]) + epsilon);
-  }
-}
-
-/// Replaces logits by their part of the gradient of the mean cross-entropy over a batch of `batch`:
-/// (softmax - one-hot) / batch.
-void softmax_gradient(MatrixView<float> logits, std::span<const std::uint8_t> labels,
-                      std::int64_t batch) {
-  const float scale = 1.0F / static_cast<float>(batch);
-  for (std::int64_t i = 0; i < logits.rows; ++i) {
-    float* row = &logits(i, 0);
-    const float top = *std::max_element(row, row + logits.cols);
-    double sum = 0;
-    for (std::int64_t j = 0; j < logits.cols; ++j) {
-      row[j] = std::exp(row[j] - top);
-      sum += static_cast<double>(row[j]);
-    }
-    const auto share = static_cast<float>(1.0 / sum);
-    for (std::int64_t j = 0; j < logits.cols; ++j) row[j] *= share * scale;
-    row[labels[static_cast<std::size_t>(i)]] -= scale;
-  }
-}
 
 /// Column sums, row by row: a fixed order.
 void sum_columns(MatrixView<const float> matrix, std::vector<float>& sums) {
@@ -161,9 +107,7 @@ class Trainer {
         const std::int64_t rows = std::min(options_.batch, count - first);
         const std::span<const std::int64_t> picked(order.data() + first,
                                                    static_cast<std::size_t>(rows));
-        // Cosine decay to zero without restarts: Loshchilov and Hutter, ICLR 2017, Eq. (5).
-        const double phase = std::numbers::pi * static_cast<double>(t) / static_cast<double>(steps);
-        const Step step = step_of(options_.learning_rate * 0.5 * (1.0 + std::cos(phase)), t + 1);
+        const double rate = scheduled_rate(ScheduleKind::cosine, options_.learning_rate, t, steps);
         pack_weights();
         parallel_for(rows, kSampleGrain, [&](std::int64_t begin, std::int64_t end) {
           gather(picked, begin, end);
@@ -173,7 +117,7 @@ class Trainer {
         parallel_for(static_cast<std::int64_t>(updates_.size()), 1,
                      [&](std::int64_t begin, std::int64_t end) {
                        for (std::int64_t i = begin; i < end; ++i) {
-                         update(updates_[static_cast<std::size_t>(i)], rows, step);
+                         update(updates_[static_cast<std::size_t>(i)], rows, rate, t + 1);
                        }
                      });
         ++t;
@@ -232,7 +176,7 @@ class Trainer {
 
   void backward_pass(std::int64_t begin, std::int64_t end, std::int64_t batch) {
     const std::size_t layers = network_.weights.size();
-    softmax_gradient(
+    (void)softmax_gradient(
         rows_of(deltas_[layers], begin, end),
         std::span(batch_labels_)
             .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
@@ -253,7 +197,7 @@ class Trainer {
     std::int64_t row;
   };
 
-  void update(const Update& piece, std::int64_t batch, const Step& step) {
+  void update(const Update& piece, std::int64_t batch, double rate, std::int64_t step) {
     const std::size_t l = piece.layer;
     Matrix<float>& w = network_.weights[l];
     const std::int64_t height = std::min(kWeightGrain, w.rows() - piece.row);
@@ -264,10 +208,12 @@ class Trainer {
     const MatrixView<float> gradient{weights_[l].gradient.data() + first, height, w.cols(),
                                      w.cols(), 1};
     gemm<float>(input.transposed(), delta, gradient);
-    adam(w.data(), weights_[l], step, first, first + height * w.cols());
+    const auto size = static_cast<std::size_t>(height * w.cols());
+    weights_[l].adam.step({w.data() + first, size}, {gradient.data, size}, rate, step,
+                          static_cast<std::size_t>(first));
     if (piece.row > 0) return;
     sum_columns(delta, biases_[l].gradient);
-    adam(network_.biases[l].data(), biases_[l], step, 0, w.cols());
+    biases_[l].adam.step(network_.biases[l], biases_[l].gradient, rate, step);
   }
 
   void check_finite(int epoch) const {
@@ -284,7 +230,7 @@ class Trainer {
   Mlp& network_;
   const LabelledImages& data_;
   TrainOptions options_;
-  std::vector<Moments> weights_, biases_;
+  std::vector<Learned> weights_, biases_;
   std::vector<Matrix<float>> activations_, deltas_;  // [0] = input, [l] = output of layer l
   std::vector<PackedMatrix<float>> packed_, packed_transposed_;
   std::vector<Update> updates_;

@@ -92,17 +92,19 @@ Optimizer::Optimizer(OptimizerKind kind, double momentum, std::size_t size)
       second_(kind == OptimizerKind::adam ? size : 0) {}
 
 void Optimizer::step(std::span<float> parameters, std::span<const float> gradient, double rate,
-                     std::int64_t t) {
+                     std::int64_t t, std::size_t first) {
+  const std::size_t size = parameters.size();
   if (kind_ == OptimizerKind::adam) {
-    adam(parameters, gradient, first_, second_, rate, t);
+    adam(parameters, gradient, std::span(first_).subspan(first, size),
+         std::span(second_).subspan(first, size), rate, t);
     return;
   }
   const auto alpha = static_cast<float>(rate);
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
+  for (std::size_t i = 0; i < size; ++i) {
     float direction = gradient[i];
     if (kind_ == OptimizerKind::momentum) {
-      direction = momentum_ * first_[i] + gradient[i];
-      first_[i] = direction;
+      direction = momentum_ * first_[first + i] + gradient[i];
+      first_[first + i] = direction;
     }
     parameters[i] -= alpha * direction;
   }

@@ -38,9 +38,10 @@ double scheduled_rate(ScheduleKind kind, double rate, std::int64_t t, std::int64
 class Optimizer {
  public:
   Optimizer(OptimizerKind kind, double momentum, std::size_t size);
-  /// Moves the parameters; `t` counts steps from 1.
+  /// Moves parameters, which stand from `first` on in the array; `t` counts steps from 1. Parts
+  /// that do not overlap may be moved at the same time.
   void step(std::span<float> parameters, std::span<const float> gradient, double rate,
-            std::int64_t t);
+            std::int64_t t, std::size_t first = 0);
 
  private:
   OptimizerKind kind_;
