@@ -82,17 +82,19 @@ std::string explain_layers(const results::Record& record, const std::string& fol
   if (table.is_null()) return {};
   std::vector<results::Column> columns = {{"layer", Align::left, 0},
                                           {"machine", Align::left, 0},
-                                          {"MAC", Align::right, 4},
-                                          {"util", Align::right, 3}};
+                                          {"MAC", Align::right, 6},
+                                          {"util", Align::right, 0}};
+  // Where there is no room the inner boundaries go first: utilisation, movement and what a layer
+  // adds to the error are said nowhere else.
   const std::size_t boundaries = table.at("boundaries").size();
   for (std::size_t b = 0; b < boundaries; ++b) {
     const Json& name = table.at("boundaries")[b];
-    columns.push_back({name.is_string() ? name.get<std::string>() : "?", Align::right,
-                       b + 1 == boundaries ? 0 : 2});
+    const int dropped = b + 1 == boundaries ? 0 : b == 0 ? 4 : b == 1 ? 5 : 3;
+    columns.push_back({name.is_string() ? name.get<std::string>() : "?", Align::right, dropped});
   }
   columns.insert(
       columns.end(),
-      {{"move", Align::right, 2}, {"error", Align::right, 1}, {"added", Align::right, 1}});
+      {{"move", Align::right, 0}, {"error", Align::right, 2}, {"added", Align::right, 0}});
   std::vector<std::vector<std::string>> rows;
   for (const Json& row : table.at("rows")) {
     rows.push_back(cells_of(row));

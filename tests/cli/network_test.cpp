@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/support/idx_bytes.h"
@@ -57,6 +58,25 @@ TEST_F(Network, RunsOnUsersDataAndNamesIt) {
     EXPECT_NEAR(accuracy * 30, std::round(accuracy * 30), 1e-12);
   }
   EXPECT_FALSE(std::filesystem::is_empty(path("cache")));
+}
+
+TEST_F(Network, ExplainShowsEachLayer) {
+  ASSERT_EQ(run({"--backend", "photonic", "-q"}).exit_code, 0);
+  const CommandResult result = joulebench({"explain", path("out").string()});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::vector<std::string> lines = lines_of(result.out);
+  const auto header = std::find_if(lines.begin(), lines.end(), [](const std::string& line) {
+    return line.rfind("layer ", 0) == 0;
+  });
+  ASSERT_NE(header, lines.end()) << result.out;
+  // Joules, utilisation, data movement and the layer's own error, at the width of a pipe too.
+  for (const char* column : {"machine", "util", "B3", "move", "added"}) {
+    EXPECT_NE(header->find(column), std::string::npos) << column << " in " << *header;
+  }
+  ASSERT_GE(lines.end() - header, 4);
+  EXPECT_EQ(header[1].rfind("fc1", 0), 0U) << header[1];
+  EXPECT_EQ(header[2].rfind("fc2", 0), 0U) << header[2];
+  EXPECT_EQ(header[3].rfind("(digital)", 0), 0U) << header[3];
 }
 
 TEST_F(Network, MalformedDataIsRefusedBeforeAnythingIsWritten) {
