@@ -97,6 +97,35 @@ Padded padded(const Window& w) {
   return {before, before + std::max(w.input, reached)};
 }
 
+/// True when every window lies inside the input.
+bool is_inside(const ConvGeometry& g) {
+  return std::all_of(g.w.begin(), g.w.end(),
+                     [](const Window& w) { return w.pad_begin <= 0 && padded(w).size == w.input; });
+}
+
+/// Lowered rows of a line, element by element, zero outside: for paddings too wide to be written
+/// out.
+template <class T>
+void gather_checked(const ConvGeometry& g, const Line<T>& line, T* rows) {
+  const auto inside = [&](std::size_t d, std::int64_t i) { return i >= 0 && i < g.w[d].input; };
+  for (std::int64_t p = 0; p < line.count; ++p) {
+    for (std::int64_t c = 0; c < line.channels; ++c) {
+      for (std::int64_t r = 0; r < g.w[0].kernel; ++r) {
+        for (std::int64_t s = 0; s < g.w[1].kernel; ++s) {
+          for (std::int64_t t = 0; t < g.w[2].kernel; ++t) {
+            const std::int64_t z = line.z + r * g.w[0].dilation;
+            const std::int64_t y = line.y + s * g.w[1].dilation;
+            const std::int64_t x = line.x + p * g.w[2].stride + t * g.w[2].dilation;
+            const bool there = inside(0, z) && inside(1, y) && inside(2, x);
+            const std::int64_t at = c * line.plane + (z * g.w[1].input + y) * g.w[2].input + x;
+            *rows++ = there ? line.image[at] : T{0};
+          }
+        }
+      }
+    }
+  }
+}
+
 /// True when lowered rows are the image itself, position by position.
 bool is_pointwise(const ConvGeometry& g) {
   return std::all_of(g.w.begin(), g.w.end(), [](const Window& w) {
@@ -124,6 +153,12 @@ Tensor with_padding(ConvGeometry& g, const Tensor& x) {
   if (to[0].size == g.w[0].input && to[1].size == g.w[1].input && to[2].size == g.w[2].input) {
     return x;
   }
+  // What is read of a plane, or what there is of it, bounds what a copy of it is worth.
+  const double written = static_cast<double>(to[0].size) * static_cast<double>(to[1].size) *
+                         static_cast<double>(to[2].size);
+  const auto useful = static_cast<double>(
+      std::max(g.area(&Window::input), g.area(&Window::output) * g.area(&Window::kernel)));
+  if (written > 4 * useful + kCached) return x;
   const ConvGeometry from = g;
   for (std::size_t d = 0; d < 3; ++d) {
     g.w[d].input = to[d].size;
@@ -169,6 +204,7 @@ void gather_rows(const ConvGeometry& g, const T* x, std::int64_t group, std::int
     return x + (image * g.in_channels + group * channels) * plane;
   };
   const bool pointwise = is_pointwise(g);
+  const bool inside = is_inside(g);
   // Windows of a line that are gathered at a time: their rows lie in the first-level cache.
   const std::int64_t most = pointwise ? kTile : std::max<std::int64_t>(1, kCached / k);
   const std::int64_t width = g.w[2].output;
@@ -184,10 +220,14 @@ void gather_rows(const ConvGeometry& g, const T* x, std::int64_t group, std::int
         const auto start = [&](std::size_t d, std::int64_t position) {
           return position * g.w[d].stride - g.w[d].pad_begin;
         };
-        gather_any_line(g,
-                        Line<T>{image_at(image), channels, plane, start(0, at / width / height),
-                                start(1, at / width % height), start(2, column), run},
-                        rows + i * k);
+        const Line<T> line{image_at(image),
+                           channels,
+                           plane,
+                           start(0, at / width / height),
+                           start(1, at / width % height),
+                           start(2, column),
+                           run};
+        inside ? gather_any_line(g, line, rows + i * k) : gather_checked(g, line, rows + i * k);
       }
       at += run;
       i += run;

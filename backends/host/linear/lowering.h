@@ -25,11 +25,11 @@ struct ConvGeometry {
 };
 
 /// The input with its padding written out, so that every window lies inside; `g` becomes that of
-/// the result. The input itself where nothing is missing.
+/// the result. The input itself where nothing is missing, or padding is all there would be.
 Tensor with_padding(ConvGeometry& g, const Tensor& x);
 
 /// Lowered rows [first, first + count) of group `group`: (image, position) in order, each for every
-/// channel of the group the taps of its window, which lies inside (with_padding).
+/// channel of the group the taps of its window, zero in the padding.
 template <class T>
 void gather_rows(const ConvGeometry& g, const T* x, std::int64_t group, std::int64_t first,
                  std::int64_t count, T* rows);
