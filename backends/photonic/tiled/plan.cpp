@@ -297,11 +297,16 @@ void TiledPlan::add_lints(double clipped_share, const RowScales& scales, Executi
         "saturated: {:.3g} % of ADC samples clipped; raise adc.kappa", 100 * clipped_share));
   }
   if (scales.clips) {
+    const double full_scale = scales.full_scale.front();
     result.lints.push_back(
-        fmt::format("saturated: activations reach {:.3g}, the modulators clip at {:.3g}, what "
-                    "norm.full_scale_a "
-                    "or --ptq set",
-                    result.statistics.a.max_abs, scales.full_scale.front()));
+        full_scale == p.full_scale_a
+            ? fmt::format(
+                  "saturated: activations reach {:.3g}, the modulators clip at norm.full_scale_a = "
+                  "{:.3g}",
+                  result.statistics.a.max_abs, full_scale)
+            : fmt::format("saturated: activations reach {:.3g}, the modulators' full scale was set "
+                          "to {:.3g} on calibration data",
+                          result.statistics.a.max_abs, full_scale));
   }
   if (p.shot_noise && p.photons < kFewPhotons) {
     result.lints.push_back(fmt::format(
