@@ -11,6 +11,7 @@
 #include "backends/core/text.h"
 #include "backends/core/threads.h"
 #include "harness/environment.h"
+#include "harness/metering.h"
 #include "harness/network_map.h"
 #include "harness/point_context.h"
 #include "harness/point_identity.h"
@@ -186,9 +187,9 @@ Inference InferenceMachine::run(const std::filesystem::path& model,
   Outcome outcome = outcome_of(context, *device, bound, *executable, counts, host_time_s);
   if (timed && context.measured() && outcome.work.macs > 0 && timing_available()) {
     std::vector<Tensor> again;
-    const auto once = [&] { executable->run(inputs, again, Draw{}, nullptr); };
-    add_measured_time(outcome, time_for_record(once, host_time_s, context.timing()),
-                      context.timing());
+    MeasuredBody body{[&] { executable->run(inputs, again, Draw{}, nullptr); }};
+    body.known = timing_of_long_call(host_time_s);
+    add_measurement(outcome, context, body);
   }
   add_execution_lints(outcome, execution.lints);
   result.record = record_of(context, *device, std::move(outcome), inputs,

@@ -93,9 +93,7 @@ void add_times(Outcome& outcome, const PointContext& context, const Device& devi
     return;
   }
   MeasuredBody body{[&] { run_workload(executable, workload, nullptr); }};
-  if (host_time_s > kLongRun_s) {
-    body.known = Timing{{host_time_s}, 1, "steady clock", "one execution"};
-  }
+  body.known = timing_of_long_call(host_time_s);
   add_measurement(outcome, context, body);
 }
 

@@ -31,10 +31,9 @@ Support timing_available();
 /// Errors: ErrorCode::not_available when timing_available() says no. Not to be nested.
 Timing time_repeatedly(const std::function<void()>& body, const TimingOptions& options);
 
-/// time_repeatedly() unless one call, which took `call_s`, is so long that it is a repetition by
-/// itself: six would take minutes.
-Timing time_for_record(const std::function<void()>& body, double call_s,
-                       const TimingOptions& options);
+/// The time of a call that took `call_s` when it is so long that it is a repetition by itself (six
+/// would take minutes); nothing when it is to be repeated.
+std::optional<Timing> timing_of_long_call(double call_s);
 
 struct MedianInterval {
   double median = 0;
