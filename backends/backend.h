@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/core/conv.h"
 #include "backends/core/element_type.h"
 #include "backends/core/error.h"
 #include "backends/core/graph_view.h"
@@ -133,6 +134,24 @@ class Plan {
   }
 };
 
+/// One set of filters on one machine that runs a convolution as one operation of its own, without
+/// lowering it to a matrix product.
+class ConvPlan {
+ public:
+  virtual ~ConvPlan() = default;
+
+  [[nodiscard]] virtual const Activity& setup() const = 0;
+  [[nodiscard]] virtual bool resident() const = 0;
+  [[nodiscard]] virtual std::string implementation() const { return {}; }
+
+  /// Takes the input (N x C x H x W, row-major) in the machine's own layout and number format.
+  virtual void load(const float* input) = 0;
+  /// The convolution of the input loaded last. The result stays with the machine.
+  virtual Execution execute() = 0;
+  /// Writes the result (N x K x P x Q, row-major).
+  virtual void store(float* output) = 0;
+};
+
 /// Receives each node's first output as it is produced: (index of the node, its name, the output).
 using LayerSink = std::function<void(int, std::string_view, const Tensor&)>;
 
@@ -204,6 +223,23 @@ class Device {
   /// Takes the stationary operand B (k x n, f32 or f64). `shape.m` is the expected rows of A.
   virtual std::unique_ptr<Plan> plan(const GemmShape& shape, const ConstMatrixRef& b,
                                      OperandMode mode, const PlanOptions& options) = 0;
+
+  /// Counts of one convolution with stationary filters, where they are not those of its groups'
+  /// products on lowered rows (each element of the input is read from memory once, not once for
+  /// every window that it lies in). Nothing: they are.
+  [[nodiscard]] virtual std::optional<Activity> count_conv(const ConvShape& /*shape*/) const {
+    return std::nullopt;
+  }
+  /// Takes the filters (K x C/groups x R x S, row-major). Null: convolutions are lowered to
+  /// products.
+  virtual std::unique_ptr<ConvPlan> plan_conv(const ConvShape& /*shape*/, const float* /*filters*/,
+                                              const PlanOptions& /*options*/) {
+    return nullptr;
+  }
+
+  /// Memory on the chip, all levels together: what no traffic to DRAM can be less than is reckoned
+  /// with it. 0: not known, and no such bound is checked.
+  [[nodiscard]] virtual double on_chip_bytes() const { return 0; }
 
   /// Whether it runs the network's products, with the node's name and the reason when not.
   [[nodiscard]] virtual Support supports_network(const GraphView& graph,

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "backends/energy/bounds.h"
@@ -40,8 +44,8 @@ template <class T>
 struct Group {
   ConvLowering<T> lowering;
   MatrixView<const T> filters;  // k x n: a transposed view of the KCRS weights
-  std::unique_ptr<Plan> plan;
-  Matrix<T> result;  // m x n
+  std::unique_ptr<Plan> plan;   // null where the machine convolves by itself
+  Matrix<T> result;             // m x n
 };
 
 template <class T>
@@ -52,12 +56,20 @@ class ConvRun {
         device_(device),
         shape_(context.point.conv),
         gemm_(shape_.gemm()),
-        block_(rows_per_block(gemm_)) {}
+        block_(rows_per_block(gemm_)),
+        counts_(device.count_conv(shape_)) {}
 
   Outcome run();
 
  private:
+  void make_operands();
   void make_groups();
+  bool plan_whole();
+  Execution execute_whole();
+  void store_whole();
+  [[nodiscard]] bool resident() const {
+    return whole_ != nullptr ? whole_->resident() : groups_.front().plan->resident();
+  }
   Execution execute_group(Group<T>& group);
   Execution execute_all();
   [[nodiscard]] Fidelity verify();
@@ -68,14 +80,16 @@ class ConvRun {
   ConvShape shape_;
   GemmShape gemm_;
   std::int64_t block_;
+  std::optional<Activity> counts_;  // where they are not those of the products
   Matrix<T> input_;
   Matrix<T> weights_;
   Matrix<T> lowered_;  // one block, reused
   std::vector<Group<T>> groups_;
+  std::unique_ptr<ConvPlan> whole_;  // null: lowered to products
 };
 
 template <class T>
-void ConvRun<T>::make_groups() {
+void ConvRun<T>::make_operands() {
   const PointSpec& point = context_.point;
   const Matrix<float> input =
       make_operand(OperandRole::a, shape_.images * shape_.in_channels * shape_.height, shape_.width,
@@ -84,14 +98,55 @@ void ConvRun<T>::make_groups() {
       make_operand(OperandRole::b, shape_.out_channels, gemm_.k, point.dist, point.seed);
   input_ = copy_as<T>(input.view());
   weights_ = copy_as<T>(weights.view());
-  lowered_ = Matrix<T>(block_, gemm_.k);
+}
+
+/// Whether the machine runs the convolution as one operation of its own.
+template <class T>
+bool ConvRun<T>::plan_whole() {
+  if constexpr (std::is_same_v<T, float>) {
+    const PlanOptions options{tag_of("conv2d")};
+    whole_ = or_cannot_run([&] { return device_.plan_conv(shape_, weights_.data(), options); });
+  }
+  return whole_ != nullptr;
+}
+
+template <class T>
+Execution ConvRun<T>::execute_whole() {
+  if constexpr (std::is_same_v<T, float>) whole_->load(input_.data());
+  return whole_->execute();
+}
+
+/// The result, position by position, as the products of lowered groups would give it.
+template <class T>
+void ConvRun<T>::store_whole() {
+  const std::int64_t positions = shape_.out_h() * shape_.out_w();
+  Matrix<float> output(shape_.images * shape_.out_channels, positions);
+  poison(output.view());
+  whole_->store(output.data());
+  for (std::int64_t g = 0; g < shape_.groups; ++g) {
+    Matrix<T>& result = groups_[static_cast<std::size_t>(g)].result;
+    for (std::int64_t row = 0; row < gemm_.m; ++row) {
+      const std::int64_t first = row / positions * shape_.out_channels + g * gemm_.n;
+      for (std::int64_t j = 0; j < gemm_.n; ++j) {
+        result(row, j) = static_cast<T>(output(first + j, row % positions));
+      }
+    }
+  }
+}
+
+template <class T>
+void ConvRun<T>::make_groups() {
+  make_operands();
+  const bool whole = plan_whole();
+  if (!whole) lowered_ = Matrix<T>(block_, gemm_.k);
   for (std::int64_t g = 0; g < shape_.groups; ++g) {
     const MatrixView<const T> filters =
         std::as_const(weights_).view().block(g * gemm_.n, 0, gemm_.n, gemm_.k).transposed();
     const PlanOptions options{tag_of("conv2d") + static_cast<std::uint64_t>(g)};
-    groups_.push_back({ConvLowering<T>(shape_, input_.data(), g), filters,
-                       make_plan(device_, gemm_, filters, OperandMode::stationary, options),
-                       Matrix<T>(gemm_.m, gemm_.n)});
+    groups_.push_back(
+        {ConvLowering<T>(shape_, input_.data(), g), filters,
+         whole ? nullptr : make_plan(device_, gemm_, filters, OperandMode::stationary, options),
+         Matrix<T>(gemm_.m, gemm_.n)});
   }
 }
 
@@ -115,7 +170,7 @@ Execution ConvRun<T>::execute_group(Group<T>& group) {
   }
   // The blocks are this program's, not the machine's: it runs the group's product as a whole, and
   // the counts are those of the whole.
-  if (block_ < gemm_.m) {
+  if (block_ < gemm_.m && !counts_) {
     total.activity = device_.estimate(gemm_, OperandMode::stationary, total.statistics);
   }
   return total;
@@ -134,6 +189,7 @@ Execution ConvRun<T>::execute_all() {
     total.activity += part.activity;
     total.lints.insert(total.lints.end(), part.lints.begin(), part.lints.end());
   }
+  if (counts_) total.activity = *counts_;
   return total;
 }
 
@@ -164,8 +220,8 @@ Pricing ConvRun<T>::pricing() const {
   pricing.prices = &device_.prices();
   pricing.source = context_.price_source();
   pricing.digital_arithmetic = context_.backend.info().kind == "cmos";
-  pricing.compulsory_bytes =
-      conv_compulsory_bytes(shape_, link_bytes(context_), groups_.front().plan->resident());
+  pricing.compulsory_bytes = conv_compulsory_bytes(shape_, link_bytes(context_), resident());
+  pricing.communication_bytes = communication_bytes(context_, device_);
   pricing.temperature_C = context_.point.temperature_C;
   return pricing;
 }
@@ -177,29 +233,40 @@ Outcome ConvRun<T>::run() {
   counts.calibration = bring_to_age(context_, device_);
   for (Group<T>& group : groups_) {
     poison(group.result.view());
-    counts.setup += group.plan->setup();
+    if (group.plan != nullptr) counts.setup += group.plan->setup();
   }
+  if (whole_ != nullptr) counts.setup = whole_->setup();
   const Clock::time_point start = Clock::now();
-  const Execution execution = execute_all();
+  const Execution execution = whole_ != nullptr ? execute_whole() : execute_all();
   const double host_time_s = std::chrono::duration<double>(Clock::now() - start).count();
+  if (whole_ != nullptr) store_whole();
   counts.execution = execution.activity;
 
   Outcome outcome;
-  outcome.implementation = groups_.front().plan->implementation();
+  outcome.implementation =
+      whole_ != nullptr ? whole_->implementation() : groups_.front().plan->implementation();
   outcome.work.macs = shape_.macs();
   outcome.work.compulsory_bytes = conv_compulsory_bytes(shape_, link_bytes(context_), false);
   outcome.statistics = statistics_json(execution.statistics);
-  outcome.measurement["stationary_operand"] =
-      groups_.front().plan->resident() ? "resident" : "reloaded";
+  outcome.measurement["stationary_operand"] = resident() ? "resident" : "reloaded";
   outcome.measurement["reuse_rows_per_load"] = gemm_.m;
-  outcome.measurement["lowering"] = "gathered on the host, inside the time of measured machines";
+  outcome.measurement["lowering"] =
+      whole_ != nullptr
+          ? "none: a convolution of the machine's own, timed on operands in its own layout"
+          : "gathered on the host, inside the time of measured machines";
   add_host_time(outcome, host_time_s);
   add_fidelity(outcome, verify(), expected_error_bound(context_, element_type_of<T>, gemm_.k),
                context_.fidelity_provenance());
   if (outcome.status == results::Status::failed) return outcome;
   add_energy(outcome, counts, pricing());
   if (context_.measured()) {
-    add_measurement(outcome, context_, {[this] { execute_all(); }});
+    add_measurement(outcome, context_, {[this] {
+                      if (whole_ != nullptr) {
+                        (void)whole_->execute();
+                      } else {
+                        execute_all();
+                      }
+                    }});
   } else {
     add_modelled_time(outcome, execution.activity.device_time_s, device_.peak_mac_per_s(),
                       context_.time_source());

@@ -35,8 +35,8 @@ Pricing base_pricing(const PointContext& context, const PriceTable& prices) {
   return pricing;
 }
 
-/// One product `times` over (groups of a convolution). Whether the stationary operand fits is not
-/// told by counts, so the traffic bound is that of a resident one.
+/// One product `times` over, or the convolution whose groups they are. Whether the stationary
+/// operand fits is not told by counts, so the traffic bound is that of a resident one.
 Outcome estimate_product(const PointContext& context, const Device& device, const GemmShape& shape,
                          double times, double compulsory, double resident_bytes,
                          const OperandStatistics& statistics) {
@@ -45,11 +45,15 @@ Outcome estimate_product(const PointContext& context, const Device& device, cons
     return Outcome::stopped(results::Status::unsupported, support.reason);
   }
   Estimated estimated;
-  estimated.counts.execution = device.estimate(shape, mode, statistics).scaled(times);
+  std::optional<Activity> convolution;
+  if (context.point.op == Op::conv2d) convolution = device.count_conv(context.point.conv);
+  estimated.counts.execution =
+      convolution ? *convolution : device.estimate(shape, mode, statistics).scaled(times);
   estimated.counts.setup = device.estimate_setup(shape, mode).scaled(times);
   estimated.macs = shape.macs() * times;
   estimated.compulsory_bytes = compulsory;
   estimated.pricing = base_pricing(context, device.prices());
+  estimated.pricing.communication_bytes = communication_bytes(context, device);
   estimated.pricing.compulsory_bytes = compulsory - (context.point.dynamic ? 0 : resident_bytes);
   Outcome outcome;
   outcome.statistics = statistics_json(statistics);

@@ -37,6 +37,7 @@ Pricing pricing_of(const PointContext& context, const Device& device, const Gemm
   const double resident_bytes =
       resident ? static_cast<double>(shape.k) * static_cast<double>(shape.n) * bytes : 0;
   pricing.compulsory_bytes = compulsory_bytes(shape, bytes, bytes) - resident_bytes;
+  pricing.communication_bytes = communication_bytes(context, device);
   pricing.temperature_C = context.point.temperature_C;
   return pricing;
 }

@@ -56,6 +56,7 @@ struct Pricing {
   std::string source;               ///< "activity x prices of crossbar pcm-hermes"
   bool digital_arithmetic = false;  ///< Landauer applies
   double compulsory_bytes = 0;      ///< of one execution; checked when prices know DRAM
+  double communication_bytes = 0;   ///< likewise; 0: no such bound is known
   double temperature_C = 25;
   bool by_layer = false;  ///< rows of layers stay apart, however many they are
 };

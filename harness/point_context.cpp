@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "backends/core/linear_lowering.h"
+#include "backends/energy/bounds.h"
 #include "harness/environment.h"
 #include "harness/host_matrix.h"
 #include "harness/point_identity.h"
@@ -51,6 +52,15 @@ std::string PointContext::time_source() const {
 double link_bytes(const PointContext& context) {
   const std::string& kind = context.backend.info().kind;
   return kind == "cmos" || kind == "reference" ? bytes_of(context.precision) : 1.0;
+}
+
+double communication_bytes(const PointContext& context, const Device& device) {
+  const double on_chip = device.on_chip_bytes();
+  if (!(on_chip > 0)) return 0;
+  const double bytes = link_bytes(context);
+  return context.point.op == Op::conv2d
+             ? conv_communication_bound_bytes(context.point.conv, on_chip, bytes)
+             : communication_bound_bytes(context.point.gemm, on_chip, bytes);
 }
 
 double conv_compulsory_bytes(const ConvShape& shape, double bytes, bool resident) {
@@ -157,9 +167,14 @@ void add_area(Outcome& outcome, const Device& device) {
 void add_device_lints(Outcome& outcome, const DeviceSpec& spec, const PriceTable& prices) {
   if (spec.theory_bound()) {
     outcome.lints.push_back({"theory-bound", "theory bound, not a machine"});
-  } else if (prices.has_energy && spec.validation().against.empty()) {
+  } else if (prices.has_energy && !spec.validation().holds()) {
+    const PresetValidation& validation = spec.validation();
     outcome.lints.push_back(
-        {"unvalidated", "unvalidated: no published or metered J/MAC stands behind this preset"});
+        {"unvalidated",
+         validation.against.empty()
+             ? "unvalidated: no published or metered J/MAC stands behind this preset"
+             : fmt::format("unvalidated: modelled / published is {:.3g}, outside 0.5 to 2 ({})",
+                           validation.ratio, validation.against)});
   }
 }
 

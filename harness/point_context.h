@@ -51,6 +51,10 @@ Calibrations bring_to_age(const PointContext& context, Device& device);
 /// preset makes wider than a byte in this model.
 double link_bytes(const PointContext& context);
 
+/// Least bytes that any schedule of the point's product or convolution moves to and from DRAM with
+/// the memory that the device has on its chip; 0 where that is not known.
+double communication_bytes(const PointContext& context, const Device& device);
+
 /// Least bytes of one convolution: the raw input (not the lowered one; a stride larger than the
 /// kernel skips elements, so no more than the lowered matrices hold), the result, and the filters
 /// unless they are resident.

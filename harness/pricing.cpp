@@ -71,6 +71,10 @@ void check_bounds(Outcome& outcome, const Ledger& ledger, const Pricing& pricing
   check.macs = outcome.work.macs;
   check.digital_arithmetic = pricing.digital_arithmetic;
   check.compulsory_bytes = knows_dram(*pricing.prices) ? pricing.compulsory_bytes : 0;
+  check.communication_bytes = knows_dram(*pricing.prices) ? pricing.communication_bytes : 0;
+  if (check.communication_bytes > 0) {
+    outcome.measurement["communication_bound_bytes"] = check.communication_bytes;
+  }
   check.temperature_K = pricing.temperature_C + kKelvinAtZeroCelsius;
   for (const std::string& violation : violated_bounds(ledger, check)) {
     add_inconsistency(outcome, violation);

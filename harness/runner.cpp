@@ -59,8 +59,16 @@ void check_precision(const PointSpec& point, const BackendInfo& info) {
   for (const ElementType type : info.precisions) names.emplace_back(name_of(type));
   if (std::find(info.precisions.begin(), info.precisions.end(), *point.precision) ==
       info.precisions.end()) {
-    fail_usage("backend '{}' has no precision {} (it has: {})", info.id, name_of(*point.precision),
-               join(names));
+    std::vector<std::string> others;
+    for (const Backend* other : backends()) {
+      const std::vector<ElementType>& has = other->info().precisions;
+      if (std::find(has.begin(), has.end(), *point.precision) != has.end()) {
+        others.push_back("--backend " + other->info().id);
+      }
+    }
+    fail_usage("backend '{}' has no precision {} (it has: {}){}", info.id,
+               name_of(*point.precision), join(names),
+               others.empty() ? "" : "; with " + join(others, " or ") + " it runs");
   }
 }
 

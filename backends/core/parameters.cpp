@@ -126,7 +126,7 @@ DeviceSpec combined_device(const std::string& backend, const std::vector<DeviceS
     spec.description_ += (spec.description_.empty() ? "" : "; ") + part.backend() + " " +
                          part.name() + ": " + part.description();
     spec.theory_bound_ = spec.theory_bound_ || part.theory_bound();
-    validated = validated && !part.validation().against.empty();
+    validated = validated && part.validation().holds();
     ParameterValue hash;
     hash.value = part.hash();
     hash.unit = "1";

@@ -67,11 +67,17 @@ struct ParameterValue {
   ConstantClass cls = ConstantClass::exact;
 };
 
-/// Published figure that a preset was checked against (design.md rule 7).
+/// Published or metered figure that a preset was held against.
 struct PresetValidation {
-  std::string against;             ///< citation; empty when the preset is not validated
+  std::string against;             ///< citation; empty when there is none
   double published_J_per_mac = 0;  ///< 0 when none
   double ratio = 0;                ///< modelled / published, recomputed by a test; 0 when none
+
+  /// Whether the model stands: within a factor 2 of what it was held against. A preset whose stated
+  /// ratio lies outside counts as not validated.
+  [[nodiscard]] bool holds() const noexcept {
+    return !against.empty() && (ratio == 0 || (ratio >= 0.5 && ratio <= 2));
+  }
 };
 
 /// A device file, read and checked against its backend's schema.

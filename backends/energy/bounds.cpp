@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace jb {
@@ -22,6 +23,20 @@ double compulsory_bytes(const GemmShape& shape, double bytes_in, double bytes_ou
   const auto n = static_cast<double>(shape.n);
   const auto k = static_cast<double>(shape.k);
   return (m * k + k * n) * bytes_in + m * n * bytes_out;
+}
+
+double communication_bound_bytes(const GemmShape& shape, double fast_bytes,
+                                 double least_bytes) noexcept {
+  const double moved = 2 * shape.macs() / std::sqrt(fast_bytes / least_bytes);
+  return (moved + static_cast<double>(shape.m) * static_cast<double>(shape.n)) * least_bytes;
+}
+
+double conv_communication_bound_bytes(const ConvShape& shape, double fast_bytes,
+                                      double least_bytes) noexcept {
+  const auto stride = static_cast<double>(shape.stride);
+  const double windows = std::max(1.0, static_cast<double>(shape.kernel_h) *
+                                           static_cast<double>(shape.kernel_w) / (stride * stride));
+  return 2 * shape.macs() / std::sqrt(fast_bytes / least_bytes * windows) * least_bytes;
 }
 
 std::vector<std::string> violated_bounds(const Ledger& ledger, const BoundsCheck& check) {
@@ -47,6 +62,12 @@ std::vector<std::string> violated_bounds(const Ledger& ledger, const BoundsCheck
   if (check.compulsory_bytes > 0 && bytes < check.compulsory_bytes * (1 - kSlack)) {
     violations.push_back(fmt::format("{:.6g} bytes of DRAM traffic are below the compulsory {:.6g}",
                                      bytes, check.compulsory_bytes));
+  }
+  if (check.communication_bytes > 0 && bytes < check.communication_bytes * (1 - kSlack)) {
+    violations.push_back(
+        fmt::format("{:.6g} bytes of DRAM traffic are below {:.6g}, the least that any schedule "
+                    "moves with this memory on the chip",
+                    bytes, check.communication_bytes));
   }
   return violations;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/core/conv.h"
 #include "backends/core/shape.h"
 #include "backends/energy/ledger.h"
 
@@ -22,12 +23,25 @@ double landauer_J(double temperature_K) noexcept;
 /// (m k + k n) * in + m n * out.
 double compulsory_bytes(const GemmShape& shape, double bytes_in, double bytes_out) noexcept;
 
+/// Least bytes of a product with a fast memory of `fast_bytes`, whatever widths the operands have:
+/// an element takes at least `least_bytes`, so that no more than fast_bytes / least_bytes of them
+/// fit (2 m n k / sqrt(S) + m n elements: communication_bound_elements in cpu_traffic.h, without
+/// the compulsory traffic).
+double communication_bound_bytes(const GemmShape& shape, double fast_bytes,
+                                 double least_bytes) noexcept;
+
+/// The same of a convolution with all its groups: an element of the input serves up to
+/// R S / stride^2 windows, so that Q >= 2 MACs / sqrt(S R S / stride^2) (Chen et al., HPCA 2020).
+double conv_communication_bound_bytes(const ConvShape& shape, double fast_bytes,
+                                      double least_bytes) noexcept;
+
 /// What a set of rows must satisfy; `off_chip_operands` tells whether operands live in DRAM.
 struct BoundsCheck {
   double macs = 0;                  ///< logical MACs of the work
   bool digital_arithmetic = false;  ///< Landauer applies to compute rows
   double compulsory_bytes = 0;      ///< 0: no DRAM bound applies
   double temperature_K = 300;
+  double communication_bytes = 0;  ///< least traffic with the memory on the chip; 0: none applies
 };
 
 /// One sentence per violated bound, row by row; empty when all hold.

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "backends/core/conv.h"
 #include "backends/core/shape.h"
 
 namespace jb {
@@ -24,9 +25,13 @@ struct CpuBlocking {
 /// What the counting needs to know of the machine.
 struct CpuGeometry {
   CpuBlocking blocking;
-  std::int64_t lanes = 8;  ///< elements of one vector register
-  std::int64_t last_level_elements =
-      0;  ///< capacity of the last-level cache; 0: nothing stays in it
+  std::int64_t lanes = 8;  ///< sums in one vector register
+  /// Capacity of the last-level cache in elements of A and B; 0: nothing stays in it.
+  std::int64_t last_level_elements = 0;
+  double c_width = 1;  ///< bytes of an element of C over those of one of A and B
+  /// Multiply-adds that one instruction does for each of its sums: 1 for a fused multiply-add, 2
+  /// and 4 for dot products of 16 and 8 bit operands.
+  double depth_per_instruction = 1;
 };
 
 /// Elements moved, by level and operand; doubles, because estimates go far beyond 64-bit integers.
@@ -45,7 +50,7 @@ struct CpuTraffic {
   double l1_b_read = 0;
   double l1_c_read = 0;
   double l1_c_write = 0;
-  double vector_fma = 0;       ///< vector multiply-add instructions
+  double vector_fma = 0;       ///< vector multiply-add or dot-product instructions
   double vector_load = 0;      ///< vector loads of B
   double broadcast_load = 0;   ///< scalar-to-vector loads of A, each a full access of L1
   double c_vector_access = 0;  ///< vector loads and stores of C
@@ -60,6 +65,8 @@ struct CpuTraffic {
   [[nodiscard]] double l1() const noexcept {
     return l1_a_read + l1_b_read + l1_c_read + l1_c_write;
   }
+  /// So many such products.
+  void scale(double times) noexcept;
 };
 
 /// Traffic of C[m x n] = A[m x k] B[k x n] with operands in DRAM before and after. C is streamed
@@ -67,6 +74,12 @@ struct CpuTraffic {
 /// last-level cache together: then it is allocated there once and written back once. A is read from
 /// DRAM once per nc block, unless it fits there as well. All zero when a size is zero.
 CpuTraffic cpu_traffic(const GemmShape& shape, const CpuGeometry& geometry);
+
+/// The same of one convolution with all its groups, run as products of its groups on windows that
+/// are gathered while A is packed: what DRAM gives of A is the input itself, once if it fits the
+/// last level beside the packed filters and results, else once per block of filters. Traffic above
+/// the last level is that of the products.
+CpuTraffic cpu_conv_traffic(const ConvShape& shape, const CpuGeometry& geometry);
 
 /// Least elements that cross the boundary of a fast memory of `fast_elements` (> 0) elements:
 /// max(2 m n k / sqrt(S) + m n, m k + k n + m n). Kwasniewski et al., SC'19 (COSMA), with the tight

@@ -69,6 +69,12 @@ void read_cpuinfo(const fs::path& root, HostCpu& cpu) {
     for (std::string flag; flags >> flag;) {
       if (flag == "avx512f") cpu.lanes = std::max<std::int64_t>(cpu.lanes, 16);
       if (flag == "avx2") cpu.lanes = std::max<std::int64_t>(cpu.lanes, 8);
+      if (flag == "avx512_bf16") cpu.bf16_depth = 2;
+      if (flag == "avx512_fp16") cpu.f16_depth = 2;
+      if (flag == "avx512_vnni" || flag == "avx_vnni") {
+        cpu.s8_depth = 4;
+        cpu.exact_s8 = true;
+      }
     }
   }
 }

@@ -28,6 +28,18 @@ inline dnnl::matmul::primitive_desc make_matmul_pd(const dnnl::engine& engine,
   return make_matmul_pd(engine, src, weights, {}, dst, {}, allow_empty);
 }
 
+/// Inner product without bias: src rows x k, weights n x k, dst rows x n.
+inline dnnl::inner_product_forward::primitive_desc make_inner_product_pd(
+    const dnnl::engine& engine, const dnnl::memory::desc& src, const dnnl::memory::desc& weights,
+    const dnnl::memory::desc& dst) {
+  constexpr auto kKind = dnnl::prop_kind::forward_inference;
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, kKind, src, weights, dst, dnnl::primitive_attr(), true};
+#else
+  return {dnnl::inner_product_forward::desc(kKind, src, weights, dst), engine, true};
+#endif
+}
+
 /// Where windows of a convolution or a pooling lie; dilations count from 0 as oneDNN's do.
 struct WindowDims {
   dnnl::memory::dims kernel, strides, dilations, pads_begin, pads_end;
@@ -137,6 +149,13 @@ inline void append_eltwise(dnnl::post_ops& operations, dnnl::algorithm algorithm
 
 /// "brg:avx512_core", "gemm:jit", "ref:any", ...
 inline std::string impl_name(const dnnl::primitive_desc_base& pd) { return pd.impl_info_str(); }
+
+/// Whether the library has any f16 arithmetic on CPUs (on those with AVX512-FP16).
+#if DNNL_VERSION_MAJOR >= 3
+inline constexpr bool kHasF16 = true;
+#else
+inline constexpr bool kHasF16 = false;
+#endif
 
 /// Version of the library that is running, "2.6.3".
 inline std::string library_version() {

@@ -16,9 +16,19 @@ Support available() { return Support::no(std::string(kReason)); }
 
 std::string version() { return {}; }
 
+bool has_f16() { return false; }
+
 std::unique_ptr<Plan> make_plan(std::shared_ptr<const CpuModel> /*model*/,
-                                const GemmShape& /*shape*/, const ConstMatrixRef& /*b*/,
-                                OperandMode /*mode*/) {
+                                const ProductSettings& /*settings*/, const GemmShape& /*shape*/,
+                                const ConstMatrixRef& /*b*/, OperandMode /*mode*/,
+                                const PlanOptions& /*options*/) {
+  fail_usage("backend 'onednn' cannot compute: {}", kReason);
+}
+
+std::unique_ptr<ConvPlan> make_conv_plan(std::shared_ptr<const CpuModel> /*model*/,
+                                         const ProductSettings& /*settings*/,
+                                         const ConvShape& /*shape*/, const float* /*filters*/,
+                                         const PlanOptions& /*options*/) {
   fail_usage("backend 'onednn' cannot compute: {}", kReason);
 }
 

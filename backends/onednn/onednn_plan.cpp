@@ -5,54 +5,33 @@
 #include <vector>
 
 #include "backends/core/threads.h"
-#include "backends/onednn/packed_matmul.h"
+#include "backends/onednn/instruction_set.h"
+#include "backends/onednn/multiplier.h"
+#include "backends/onednn/packed_product.h"
 #include "backends/plan_checks.h"
 
 namespace jb::onednn {
 namespace {
 
-template <class T>
-bool is_contiguous(const T& x) {
-  return (x.col_stride == 1 || x.cols <= 1) && (x.row_stride == x.cols || x.rows <= 1);
-}
-
-constexpr std::int64_t kCopyRows = 64;  // rows that one thread copies at a time
-
-// Row-major f32 copy of `a` in `scratch`, which only grows.
-const float* gather(const ConstMatrixRef& a, std::vector<float>& scratch) {
-  const auto size = static_cast<std::size_t>(a.rows * a.cols);
-  if (scratch.size() < size) scratch.resize(size);
-  const auto copy = [&](auto view) {
-    parallel_for(a.rows, kCopyRows, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        float* row = scratch.data() + i * a.cols;
-        for (std::int64_t j = 0; j < a.cols; ++j) row[j] = static_cast<float>(view(i, j));
-      }
-    });
-  };
-  if (a.type == ElementType::f64) {
-    copy(a.as<double>());
-  } else {
-    copy(a.as<float>());
-  }
-  return scratch.data();
-}
-
 class OnednnPlan final : public Plan {
  public:
-  OnednnPlan(std::shared_ptr<const CpuModel> model, const GemmShape& shape, const ConstMatrixRef& b,
-             OperandMode mode)
+  OnednnPlan(std::shared_ptr<const CpuModel> model, ProductSettings settings,
+             const GemmShape& shape, const ConstMatrixRef& b, OperandMode mode,
+             const PlanOptions& options)
       : model_(std::move(model)),
+        settings_(std::move(settings)),
         k_(shape.k),
         n_(shape.n),
         expected_rows_(std::max<std::int64_t>(1, shape.m)),
-        mode_(mode) {
+        mode_(mode),
+        input_range_(options.input_range) {
     if (mode == OperandMode::stationary) setup_ = model_->pack(shape);
     if (is_empty()) return;
     const Matrix<float> copy = b.type == ElementType::f32 ? Matrix<float>() : copy_as<float>(b);
-    forward_ = std::make_unique<PackedMatmul>(
-        b.type == ElementType::f32 ? b.as<float>() : copy.view(), expected_rows_);
+    const MatrixView<const float> values = b.type == ElementType::f32 ? b.as<float>() : copy.view();
+    forward_ = make_multiplier(settings_, values, expected_rows_, input_range_);
     implementation_ = forward_->implementation(expected_rows_);
+    if (!forward_->can_unpack()) stored_ = copy_as<float>(b);
   }
 
   [[nodiscard]] const Activity& setup() const override { return setup_; }
@@ -69,25 +48,15 @@ class OnednnPlan final : public Plan {
     result.activity = model_->execute(shape, mode_);
     if (shape.m == 0 || shape.n == 0) return result;
     if (shape.k == 0) {
-      clear(c);
+      const Matrix<float> zeros(c.rows, c.cols);
+      copy_into(zeros.view(), c);
       return result;
     }
-    PackedMatmul& matmul = transposed ? backward() : *forward_;
-    const bool direct_c = c.type == ElementType::f32 && is_contiguous(c);
-    const bool direct_a = a.type == ElementType::f32 && is_contiguous(a);
-    const float* source = direct_a ? static_cast<const float*>(a.data) : gather(a, a_scratch_);
-    if (direct_c) {
-      matmul.execute(source, static_cast<float*>(c.data), shape.m);
-    } else {
-      const auto size = static_cast<std::size_t>(shape.m * shape.n);
-      if (c_scratch_.size() < size) c_scratch_.resize(size);
-      matmul.execute(source, c_scratch_.data(), shape.m);
-      copy_into(MatrixView<const float>{c_scratch_.data(), shape.m, shape.n, shape.n, 1}, c);
-    }
-    implementation_ = matmul.implementation(shape.m);
-    if (implementation_.find("ref") != std::string::npos) {
-      result.lints.push_back("slow-implementation: oneDNN ran its reference code (" +
-                             implementation_ + ")");
+    Multiplier& multiplier = transposed ? backward() : *forward_;
+    multiplier.execute(a, c, result.lints);
+    implementation_ = multiplier.implementation(shape.m);
+    if (std::string lint = slow_lint(implementation_); !lint.empty()) {
+      result.lints.push_back(std::move(lint));
     }
     return result;
   }
@@ -95,44 +64,45 @@ class OnednnPlan final : public Plan {
   Activity update(const ConstMatrixRef& delta) override {
     check_delta(k_, n_, delta);
     if (is_empty()) return {};
-    Matrix<float> b = forward_->unpack();
+    Matrix<float> b = stored();
     const Matrix<float> change = copy_as<float>(delta);
-    for (std::int64_t i = 0; i < k_; ++i) {
-      for (std::int64_t j = 0; j < n_; ++j) b(i, j) += change(i, j);
-    }
-    forward_ = std::make_unique<PackedMatmul>(std::as_const(b).view(), expected_rows_);
+    for (std::int64_t i = 0; i < b.size(); ++i) b.data()[i] += change.data()[i];
+    forward_ = make_multiplier(settings_, std::as_const(b).view(), expected_rows_, input_range_);
     backward_.reset();
+    if (!forward_->can_unpack()) stored_ = std::move(b);
     return model_->update(k_, n_);
   }
 
  private:
   [[nodiscard]] bool is_empty() const noexcept { return k_ == 0 || n_ == 0; }
 
-  // The transposed operand is packed on its first use.
-  PackedMatmul& backward() {
+  // B as given: what is packed in f32 tells it, what is packed in fewer bits does not.
+  [[nodiscard]] Matrix<float> stored() const {
+    return forward_->can_unpack() ? forward_->unpack() : stored_;
+  }
+
+  // The transposed operand is packed on its first use. A range of inputs was measured on what is
+  // multiplied by B, not by its transpose.
+  Multiplier& backward() {
     if (!backward_) {
-      const Matrix<float> b = forward_->unpack();
-      backward_ = std::make_unique<PackedMatmul>(b.view().transposed(), expected_rows_);
+      const Matrix<float> b = stored();
+      backward_ = make_multiplier(settings_, b.view().transposed(), expected_rows_, std::nullopt);
     }
     return *backward_;
   }
 
-  static void clear(const MatrixRef& c) {
-    const Matrix<float> zeros(c.rows, c.cols);
-    copy_into(zeros.view(), c);
-  }
-
   std::shared_ptr<const CpuModel> model_;
+  ProductSettings settings_;
   std::int64_t k_;
   std::int64_t n_;
   std::int64_t expected_rows_;
   OperandMode mode_;
+  std::optional<double> input_range_;
   Activity setup_;
-  std::unique_ptr<PackedMatmul> forward_;
-  std::unique_ptr<PackedMatmul> backward_;
+  Matrix<float> stored_;
+  std::unique_ptr<Multiplier> forward_;
+  std::unique_ptr<Multiplier> backward_;
   std::string implementation_ = "none";
-  std::vector<float> a_scratch_;
-  std::vector<float> c_scratch_;
 };
 
 }  // namespace
@@ -144,10 +114,20 @@ Support available() {
 
 std::string version() { return library_version(); }
 
-std::unique_ptr<Plan> make_plan(std::shared_ptr<const CpuModel> model, const GemmShape& shape,
-                                const ConstMatrixRef& b, OperandMode mode) {
+bool has_f16() { return kHasF16; }
+
+std::string slow_lint(const std::string& implementation) {
+  if (implementation.find("ref") == std::string::npos) return {};
+  return "slow-implementation: oneDNN ran its reference code (" + implementation + ")";
+}
+
+std::unique_ptr<Plan> make_plan(std::shared_ptr<const CpuModel> model,
+                                const ProductSettings& settings, const GemmShape& shape,
+                                const ConstMatrixRef& b, OperandMode mode,
+                                const PlanOptions& options) {
   check_plan_operand(shape, b);
-  return std::make_unique<OnednnPlan>(std::move(model), shape, b, mode);
+  choose_isa(settings.isa);
+  return std::make_unique<OnednnPlan>(std::move(model), settings, shape, b, mode, options);
 }
 
 }  // namespace jb::onednn

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "backends/core/conv.h"
 #include "backends/core/shape.h"
 
 namespace jb::systolic {
@@ -19,11 +20,14 @@ enum class Timing : std::uint8_t {
   double_buffered,  ///< TPUv1: the next weights load while a pass streams (weight stationary only)
 };
 
-/// Geometry of the array and the memories beside it. Operands take one byte, results and partial
-/// sums four.
+/// Geometry of the array and the memories beside it. Results and partial sums take four bytes.
 struct ArrayConfig {
   std::int64_t rows = 1;
   std::int64_t cols = 1;
+  /// Equal arrays side by side, which share out the folds across (columns of C, or rows of it where
+  /// the input stays).
+  std::int64_t arrays = 1;
+  double operand_bytes = 1;  ///< of an element of A or B
   Dataflow dataflow = Dataflow::weight_stationary;
   Timing timing = Timing::single_buffered;
   std::int64_t a_bytes = 0;            ///< buffer of A
@@ -32,9 +36,7 @@ struct ArrayConfig {
   std::int64_t accumulator_bytes = 0;  ///< double-buffered timing: on-chip accumulators
 };
 
-inline constexpr double kOperandBytes = 1;
 inline constexpr double kResultBytes = 4;
-inline constexpr double kOperandBits = 8;
 inline constexpr double kResultBits = 32;
 
 /// Rows of A that one double-buffered pass can accumulate.
@@ -55,10 +57,17 @@ struct ArrayCounts {
   double b_dram_bytes = 0;
   double c_dram_bytes = 0;
   double spill_dram_bytes = 0;  ///< partial sums that the buffer of C cannot hold
+
+  void scale(double times) noexcept;  ///< so many such products, one after the other
 };
 
 /// Counts of C[m x n] = A[m x k] B[k x n] with operands outside the chip before and after. All zero
 /// when a size is zero.
 ArrayCounts count_product(const GemmShape& shape, const ArrayConfig& config);
+
+/// The same of one convolution: its groups' products one after the other, but DRAM gives the input
+/// itself and not the windows that lie in it: once if it fits the buffer of A (one group's part of
+/// it), else as often as the windows would be read.
+ArrayCounts count_convolution(const ConvShape& shape, const ArrayConfig& config);
 
 }  // namespace jb::systolic

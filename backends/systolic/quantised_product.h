@@ -1,9 +1,7 @@
 #pragma once
-// Exact signed 8-bit products with 32-bit accumulation, as an integer array computes them.
-//
-// Symmetric quantisation: a tensor (or row, or column) with largest magnitude x has scale
-// s = x / 127, or 1 when that is zero; code q = v / s rounded to nearest, ties to even, in -127 ..
-// 127. An element of the result is (sum of q_a q_b) s_a s_b in double precision, in this order.
+// Exact signed 8-bit products with 32-bit accumulation, as an integer array computes them. Codes
+// and scales are those of backends/core/quantise.h. An element of the result is (sum of q_a q_b)
+// s_a s_b in double precision, in this order.
 
 #include <cstdint>
 #include <optional>
@@ -11,14 +9,9 @@
 
 #include "backends/core/gemm.h"
 #include "backends/core/matrix.h"
+#include "backends/core/quantise.h"
 
 namespace jb::systolic {
-
-inline constexpr double kLargestCode = 127;
-/// Largest k whose sum cannot leave 32 bits: floor((2^31 - 1) / 127^2).
-inline constexpr std::int64_t kLargestDepth = 133144;
-
-enum class WeightScale : std::uint8_t { per_tensor, per_column };
 
 /// Codes of a stationary operand with a scale for each column.
 struct QuantisedWeights {

@@ -19,7 +19,20 @@ Dataflow dataflow_of(const DeviceSpec& spec) {
   return name == "is" ? Dataflow::input_stationary : Dataflow::weight_stationary;
 }
 
-void check_consistent(const DeviceSpec& spec, const ArrayConfig& array, bool priced) {
+// What a precision is called in device files.
+struct ArithmeticKeys {
+  const char* name;
+  const char* multiply;
+  const char* add;
+};
+
+ArithmeticKeys keys_of(ElementType precision) {
+  if (precision == ElementType::bf16) return {"bf16", "energy.mul_bf16_J", "energy.add_f32_J"};
+  return {"s8", "energy.mul_J", "energy.add_J"};
+}
+
+void check_consistent(const DeviceSpec& spec, const ArrayConfig& array, const ArithmeticKeys& keys,
+                      bool priced) {
   if (array.timing == Timing::double_buffered) {
     if (array.dataflow != Dataflow::weight_stationary) {
       fail_usage(
@@ -42,17 +55,20 @@ void check_consistent(const DeviceSpec& spec, const ArrayConfig& array, bool pri
         spec.name(), spec.number("activations.bandwidth_B_per_s"));
   }
   if (!priced) return;
-  std::vector<const char*> needed = {
-      "energy.mul_J",          "energy.add_J",          "energy.register_J_per_b",
-      "energy.sram_a_J_per_B", "energy.sram_b_J_per_B", "energy.sram_c_J_per_B",
-      "energy.dram_J_per_B"};
+  std::vector<const char*> needed = {keys.multiply,
+                                     keys.add,
+                                     "energy.register_J_per_b",
+                                     "energy.sram_a_J_per_B",
+                                     "energy.sram_b_J_per_B",
+                                     "energy.sram_c_J_per_B",
+                                     "energy.dram_J_per_B"};
   if (array.timing == Timing::double_buffered) needed.push_back("energy.accumulator_J_per_B");
   for (const char* key : needed) {
     if (spec.number(key) > 0) continue;
     fail_usage(
-        "device '{}': {} is 0, but an array that computes in s8 and is no theory bound needs "
+        "device '{}': {} is 0, but an array that computes in {} and is no theory bound needs "
         "it; allowed: more than 0, at most {}",
-        spec.name(), key, kMostEnergy_J);
+        spec.name(), key, keys.name, kMostEnergy_J);
   }
 }
 
@@ -68,7 +84,10 @@ const std::vector<ParameterSpec>& systolic_parameters() {
       choice_spec("timing", {"single_buffered", "double_buffered"},
                   "one fold after the other, or weights loaded behind the running pass",
                   "single_buffered"),
-      choice_spec("arithmetic", {"s8", "float"}, "8-bit codes with 32-bit sums, or float64", "s8"),
+      integer_spec("arrays", "1", 1, 1 << 10, "equal arrays side by side, sharing out the folds",
+                   1),
+      choice_spec("arithmetic", {"s8", "bf16", "s8+bf16", "float"},
+                  "8-bit codes with 32-bit sums, bf16 with sums in f32, either, or float64", "s8"),
       choice_spec("quantisation.weights", {"per_tensor", "per_column"}, "scales of B",
                   "per_column"),
       integer_spec("buffer.a_bytes", "B", 0, kMostBytes, "on-chip buffer of A"),
@@ -85,6 +104,14 @@ const std::vector<ParameterSpec>& systolic_parameters() {
                   "of the host port; 0: its transfers overlap with other work", 0),
       number_spec("energy.mul_J", "J", 0, kMostEnergy_J, "one 8-bit multiplication", 0),
       number_spec("energy.add_J", "J", 0, kMostEnergy_J, "one 32-bit addition", 0),
+      number_spec("energy.mul_bf16_J", "J", 0, kMostEnergy_J, "one bf16 multiplication", 0),
+      number_spec("energy.add_f32_J", "J", 0, kMostEnergy_J, "one f32 addition", 0),
+      number_spec("energy.pe_input_J_per_B", "J/B", 0, kMostEnergy_J,
+                  "scratchpad of inputs in each element, read once a multiply-add; 0: has none", 0),
+      number_spec("energy.pe_weight_J_per_B", "J/B", 0, kMostEnergy_J,
+                  "scratchpad of weights, likewise", 0),
+      number_spec("energy.pe_sum_J_per_B", "J/B", 0, kMostEnergy_J,
+                  "scratchpad of sums, read and written once a multiply-add; 0: has none", 0),
       number_spec("energy.register_J_per_b", "J/b", 0, kMostEnergy_J,
                   "one bit moved on to the next element", 0),
       number_spec("energy.sram_a_J_per_B", "J/B", 0, kMostEnergy_J, "buffer of A", 0),
@@ -100,8 +127,13 @@ const std::vector<ParameterSpec>& systolic_parameters() {
   return specs;
 }
 
-SystolicModel::SystolicModel(const DeviceSpec& spec)
-    : quantised_(spec.text("arithmetic") == "s8"),
+Arithmetic arithmetic_of(const DeviceSpec& spec) {
+  const std::string& name = spec.text("arithmetic");
+  return {name == "s8" || name == "s8+bf16", name == "bf16" || name == "s8+bf16", name == "float"};
+}
+
+SystolicModel::SystolicModel(const DeviceSpec& spec, ElementType precision)
+    : precision_(precision),
       weight_scale_(spec.text("quantisation.weights") == "per_tensor" ? WeightScale::per_tensor
                                                                       : WeightScale::per_column),
       clock_Hz_(spec.number("clock_Hz")),
@@ -111,6 +143,9 @@ SystolicModel::SystolicModel(const DeviceSpec& spec)
       own_activation_port_(spec.text("activations.port") == "host") {
   array_.rows = spec.integer("rows");
   array_.cols = spec.integer("cols");
+  array_.arrays = spec.integer("arrays");
+  // An array of floats is what s8 idealises to, with its traffic.
+  array_.operand_bytes = precision == ElementType::bf16 ? bytes_of(precision) : 1;
   array_.dataflow = dataflow_of(spec);
   array_.timing =
       spec.text("timing") == "double_buffered" ? Timing::double_buffered : Timing::single_buffered;
@@ -118,10 +153,10 @@ SystolicModel::SystolicModel(const DeviceSpec& spec)
   array_.b_bytes = spec.integer("buffer.b_bytes");
   array_.c_bytes = spec.integer("buffer.c_bytes");
   array_.accumulator_bytes = spec.integer("accumulator.bytes");
-  // Prices are those of 8-bit hardware: an array of floats, or a bound that is no machine, has
+  // Prices are those of hardware: an array of floats, or a bound that is no machine, has
   // none.
-  prices_.has_energy = quantised_ && !spec.theory_bound();
-  check_consistent(spec, array_, prices_.has_energy);
+  prices_.has_energy = precision_ != ElementType::f64 && !spec.theory_bound();
+  check_consistent(spec, array_, keys_of(precision_), prices_.has_energy);
   add_prices(spec);
 }
 
@@ -133,8 +168,12 @@ void SystolicModel::add_prices(const DeviceSpec& spec) {
     return prices_.add(std::move(price));
   };
   constexpr auto kMove = Category::movement;
-  multiply_ = row("energy.mul_J", "mac", "multiply", Category::compute, Boundary::B0);
-  add_ = row("energy.add_J", "mac", "add", Category::compute, Boundary::B0);
+  const ArithmeticKeys keys = keys_of(precision_);
+  multiply_ = row(keys.multiply, "mac", "multiply", Category::compute, Boundary::B0);
+  add_ = row(keys.add, "mac", "add", Category::compute, Boundary::B0);
+  pe_input_ = row("energy.pe_input_J_per_B", "pe scratchpad", "input byte", kMove, Boundary::B1);
+  pe_weight_ = row("energy.pe_weight_J_per_B", "pe scratchpad", "weight byte", kMove, Boundary::B1);
+  pe_sum_ = row("energy.pe_sum_J_per_B", "pe scratchpad", "sum byte", kMove, Boundary::B1);
   registers_ = row("energy.register_J_per_b", "pe registers", "bit", kMove, Boundary::B1);
   sram_a_ = row("energy.sram_a_J_per_B", "sram a", "read byte", kMove, Boundary::B1);
   sram_b_ = row("energy.sram_b_J_per_B", "sram b", "read byte", kMove, Boundary::B1);
@@ -153,12 +192,26 @@ void SystolicModel::add_prices(const DeviceSpec& spec) {
 }
 
 double SystolicModel::peak_mac_per_s() const noexcept {
-  return static_cast<double>(array_.rows) * static_cast<double>(array_.cols) * clock_Hz_;
+  return static_cast<double>(array_.rows) * static_cast<double>(array_.cols) *
+         static_cast<double>(array_.arrays) * clock_Hz_;
+}
+
+std::int64_t SystolicModel::fold_depth(std::int64_t k) const noexcept {
+  return array_.dataflow == Dataflow::output_stationary ? k : array_.rows;
+}
+
+double SystolicModel::on_chip_bytes() const noexcept {
+  return static_cast<double>(array_.a_bytes) + static_cast<double>(array_.b_bytes) +
+         static_cast<double>(array_.c_bytes) + static_cast<double>(array_.accumulator_bytes) +
+         static_cast<double>(array_.rows) * static_cast<double>(array_.cols) *
+             static_cast<double>(array_.arrays) * (2 * array_.operand_bytes + kResultBytes) +
+         resident_bytes_;
 }
 
 bool SystolicModel::weights_stay(const GemmShape& shape, OperandMode mode) const noexcept {
   if (mode == OperandMode::dynamic) return false;
-  const double bytes = static_cast<double>(shape.k) * static_cast<double>(shape.n) * kOperandBytes;
+  const double bytes =
+      static_cast<double>(shape.k) * static_cast<double>(shape.n) * array_.operand_bytes;
   return bytes <= resident_bytes_;
 }
 
@@ -174,19 +227,26 @@ void SystolicModel::finish(double time_s, Activity& activity) const {
   if (prices_.highest == Boundary::B3) activity.add(static_, time_s);
 }
 
-Activity SystolicModel::execute(const GemmShape& shape, OperandMode mode) const {
-  const ArrayCounts counts = count_product(shape, array_);
+Activity SystolicModel::count(const ArrayCounts& counts, double weight_bytes) const {
   Activity activity;
   activity.executed_macs = counts.executed_macs;
   activity.add(multiply_, counts.macs);
   activity.add(add_, counts.macs);
+  if (prices_.prices[pe_input_].energy_per_action_J > 0) {
+    activity.add(pe_input_, counts.macs * array_.operand_bytes);
+  }
+  if (prices_.prices[pe_weight_].energy_per_action_J > 0) {
+    activity.add(pe_weight_, counts.macs * array_.operand_bytes);
+  }
+  if (prices_.prices[pe_sum_].energy_per_action_J > 0) {
+    activity.add(pe_sum_, 2 * counts.macs * kResultBytes);
+  }
   activity.add(registers_, counts.register_bits);
-  activity.add(sram_a_, counts.a_reads * kOperandBytes);
-  activity.add(sram_b_, counts.b_reads * kOperandBytes);
+  activity.add(sram_a_, counts.a_reads * array_.operand_bytes);
+  activity.add(sram_b_, counts.b_reads * array_.operand_bytes);
   activity.add(sram_c_write_, counts.c_writes * kResultBytes);
   activity.add(sram_c_read_, counts.c_reads * kResultBytes);
   activity.add(accumulators_, counts.accumulator_accesses * kResultBytes);
-  const double weight_bytes = weights_stay(shape, mode) ? 0 : counts.b_dram_bytes;
   const double activation_bytes = counts.a_dram_bytes + counts.c_dram_bytes;
   activity.add(dram_a_, counts.a_dram_bytes);
   activity.add(dram_b_, weight_bytes);
@@ -199,10 +259,22 @@ Activity SystolicModel::execute(const GemmShape& shape, OperandMode mode) const 
   return activity;
 }
 
+Activity SystolicModel::execute(const GemmShape& shape, OperandMode mode) const {
+  const ArrayCounts counts = count_product(shape, array_);
+  return count(counts, weights_stay(shape, mode) ? 0 : counts.b_dram_bytes);
+}
+
+Activity SystolicModel::convolve(const ConvShape& shape) const {
+  const ArrayCounts counts = count_convolution(shape, array_);
+  return count(counts,
+               weights_stay(shape.gemm(), OperandMode::stationary) ? 0 : counts.b_dram_bytes);
+}
+
 Activity SystolicModel::load(const GemmShape& shape, OperandMode mode) const {
   Activity activity;
   if (!weights_stay(shape, mode)) return activity;
-  const double bytes = static_cast<double>(shape.k) * static_cast<double>(shape.n) * kOperandBytes;
+  const double bytes =
+      static_cast<double>(shape.k) * static_cast<double>(shape.n) * array_.operand_bytes;
   activity.add(dram_b_, bytes);
   activity.add(sram_b_write_, bytes);
   finish(transfer_time_s(bytes, 0), activity);
@@ -210,7 +282,8 @@ Activity SystolicModel::load(const GemmShape& shape, OperandMode mode) const {
 }
 
 Activity SystolicModel::update(const GemmShape& shape, OperandMode mode) const {
-  const double bytes = static_cast<double>(shape.k) * static_cast<double>(shape.n) * kOperandBytes;
+  const double bytes =
+      static_cast<double>(shape.k) * static_cast<double>(shape.n) * array_.operand_bytes;
   Activity activity;
   activity.add(dram_b_, bytes);
   finish(transfer_time_s(bytes, 0), activity);

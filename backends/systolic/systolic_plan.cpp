@@ -7,6 +7,7 @@
 
 #include "backends/core/gemm.h"
 #include "backends/plan_checks.h"
+#include "backends/systolic/bf16_product.h"
 
 namespace jb::systolic {
 namespace {
@@ -30,7 +31,8 @@ class SystolicPlan final : public Plan {
   [[nodiscard]] bool resident() const override { return model_->weights_stay(shape_, mode_); }
   [[nodiscard]] std::string implementation() const override {
     static constexpr const char* kNames[] = {"ws", "os", "is"};
-    return std::string(model_->quantised() ? "s8/" : "float/") +
+    const ElementType precision = model_->precision();
+    return (precision == ElementType::f64 ? "float" : std::string(name_of(precision))) + "/" +
            kNames[static_cast<std::size_t>(model_->array().dataflow)];
   }
 
@@ -38,14 +40,17 @@ class SystolicPlan final : public Plan {
                     Direction direction) override {
     const bool transposed = direction == Direction::transposed;
     const GemmShape shape = check_execute_operands(b_.rows(), b_.cols(), transposed, a, c);
-    if (model_->quantised() && shape.k > kLargestDepth) {
+    if (model_->precision() == ElementType::s8 && shape.k > kLargestS8Depth) {
       fail_usage("sums over k = {} may leave 32 bits; at most k = {} in s8", shape.k,
-                 kLargestDepth);
+                 kLargestS8Depth);
     }
     Execution result;
     result.activity = model_->execute(shape, mode_);
     result.statistics = {measure_operand(a), moments_};
-    if (model_->quantised()) {
+    if (model_->precision() == ElementType::bf16) {
+      multiply_bf16(a, transposed ? backward_bf16() : forward_bf16(), model_->fold_depth(shape.k),
+                    c);
+    } else if (model_->precision() == ElementType::s8) {
       // The range was measured on what is multiplied by B, not by its transpose.
       const std::int64_t saturated =
           multiply_quantised(a, transposed ? backward_codes() : forward_codes(), c,
@@ -71,6 +76,8 @@ class SystolicPlan final : public Plan {
     moments_ = measure_operand(stored());
     forward_codes_.reset();
     backward_codes_.reset();
+    forward_bf16_.reset();
+    backward_bf16_.reset();
     forward_floats_.reset();
     backward_floats_.reset();
     return model_->update(shape_, mode_);
@@ -90,6 +97,14 @@ class SystolicPlan final : public Plan {
       backward_codes_ = quantise_weights(stored().transposed(), model_->weight_scale());
     }
     return *backward_codes_;
+  }
+  const Matrix<float>& forward_bf16() {
+    if (!forward_bf16_) forward_bf16_ = rounded_to_bf16(stored());
+    return *forward_bf16_;
+  }
+  const Matrix<float>& backward_bf16() {
+    if (!backward_bf16_) backward_bf16_ = rounded_to_bf16(stored().transposed());
+    return *backward_bf16_;
   }
   const PackedMatrix<double>& forward_floats() {
     if (!forward_floats_) forward_floats_.emplace(stored());
@@ -122,6 +137,8 @@ class SystolicPlan final : public Plan {
   Activity setup_;
   std::optional<QuantisedWeights> forward_codes_;
   std::optional<QuantisedWeights> backward_codes_;
+  std::optional<Matrix<float>> forward_bf16_;
+  std::optional<Matrix<float>> backward_bf16_;
   std::optional<PackedMatrix<double>> forward_floats_;
   std::optional<PackedMatrix<double>> backward_floats_;
 };

@@ -86,7 +86,15 @@ Json device_json(const Backend& backend, const DeviceSpec& spec) {
       has_energy ? Json(std::string(name_of(device->prices().highest))) : Json(nullptr);
   json["calibrations"] = Json::array();
   if (device != nullptr) json["calibrations"] = device->calibration_methods();
-  json["validated_against"] = spec.validation().against;
+  const PresetValidation& validation = spec.validation();
+  json["validated_against"] = validation.holds() ? validation.against : std::string();
+  json["validation"] = nullptr;
+  if (!validation.against.empty()) {
+    json["validation"] = {{"against", validation.against},
+                          {"published_J_per_mac", validation.published_J_per_mac},
+                          {"ratio", validation.ratio},
+                          {"holds", validation.holds()}};
+  }
   json["hash"] = spec.hash();
   Json parameters = Json::object();
   for (const ParameterSpec& parameter : spec.schema()) {

@@ -18,12 +18,14 @@ std::string heading(const Backend& backend, const DeviceSpec& spec, int width) {
   if (validation.against.empty()) {
     out += wrap("not validated against a published or metered energy", width, 2);
   } else {
-    out += wrap("validated against " + validation.against, width, 2);
+    out += wrap((validation.holds() ? "validated against " : "not validated: held against ") +
+                    validation.against,
+                width, 2);
     if (validation.published_J_per_mac > 0 && validation.ratio > 0) {
-      out += wrap(
-          fmt::format("modelled / published {}/MAC = {:.3g}",
-                      results::format_energy(validation.published_J_per_mac), validation.ratio),
-          width, 2);
+      out += wrap(fmt::format("modelled / published {}/MAC = {:.3g}{}",
+                              results::format_energy(validation.published_J_per_mac),
+                              validation.ratio, validation.holds() ? "" : ", outside 0.5 to 2"),
+                  width, 2);
     }
   }
   return out;

@@ -7,7 +7,9 @@
 #include "backends/core/text.h"
 #include "backends/core/threads.h"
 #include "backends/host/bound_graph.h"
+#include "backends/onednn/instruction_set.h"
 #include "backends/onednn/network/program.h"
+#include "backends/onednn/onednn_plan.h"
 
 namespace jb::onednn {
 namespace {
@@ -66,9 +68,8 @@ class OnednnNetwork final : public Executable {
       bound->program.run(inputs, outputs, draw, sink);
       Execution result;
       result.activity = bound->activity;
-      if (implementation_.find("ref") != std::string::npos) {
-        result.lints.push_back("slow-implementation: oneDNN ran its reference code (" +
-                               implementation_ + ")");
+      if (std::string lint = slow_lint(implementation_); !lint.empty()) {
+        result.lints.push_back(std::move(lint));
       }
       return result;
     } catch (const dnnl::error& e) {
@@ -166,6 +167,7 @@ class OnednnNetwork final : public Executable {
 
 std::unique_ptr<Executable> make_network(Device& device, const GraphView& graph,
                                          const CompileOptions& options) {
+  choose_isa(device.spec().text("isa"));
   try {
     return std::make_unique<OnednnNetwork>(device, graph, options);
   } catch (const dnnl::error& e) {

@@ -15,6 +15,17 @@ NetworkMemory::NetworkMemory(Device& device, const GraphView& graph, const Compi
       graph_(graph),
       options_(options) {}
 
+dnnl::memory::data_type NetworkMemory::operand_type() const noexcept {
+  switch (options_.precision) {
+    case ElementType::bf16:
+      return dnnl::memory::data_type::bf16;
+    case ElementType::f16:
+      return dnnl::memory::data_type::f16;
+    default:
+      return dnnl::memory::data_type::f32;
+  }
+}
+
 Tensor NetworkMemory::unkept_constant(int value) const {
   const auto kept = constants_.find(value);
   return kept != constants_.end() ? kept->second : graph_.value(value).constant.value();

@@ -35,6 +35,8 @@ class NetworkMemory {
                                              const std::function<dnnl::memory()>& make);
   std::shared_ptr<host::LinearRunner> runner(int node);
   [[nodiscard]] bool is_streamed() const noexcept { return options_.streamed; }
+  /// Number format that operands of linear nodes are multiplied in; their results are f32.
+  [[nodiscard]] dnnl::memory::data_type operand_type() const noexcept;
 
  private:
   struct KeptOperand {

@@ -35,15 +35,15 @@ dnnl::memory feed_memory(Run& run, const Feed& feed, std::shared_ptr<const void>
 
 }  // namespace
 
-dnnl::memory::desc plain_layout(const Dims& dims) {
+dnnl::memory::desc plain_layout(const Dims& dims, dnnl::memory::data_type type) {
   dnnl::memory::dims strides(dims.size());
   dnnl::memory::dim stride = 1;
   for (std::size_t i = dims.size(); i-- > 0;) {
     strides[i] = stride;
     stride *= std::max<std::int64_t>(1, dims[i]);
   }
-  if (dims.empty()) return {{1}, dnnl::memory::data_type::f32, dnnl::memory::dims{1}};
-  return {dims, dnnl::memory::data_type::f32, strides};
+  if (dims.empty()) return {{1}, type, dnnl::memory::dims{1}};
+  return {dims, type, strides};
 }
 
 HeldOperand::HeldOperand(std::function<dnnl::memory()> make, bool keep) : make_(std::move(make)) {

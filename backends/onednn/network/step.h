@@ -16,8 +16,9 @@
 
 namespace jb::onednn {
 
-/// Row-major layout of f32 elements.
-dnnl::memory::desc plain_layout(const Dims& dims);
+/// Row-major layout.
+dnnl::memory::desc plain_layout(const Dims& dims,
+                                dnnl::memory::data_type type = dnnl::memory::data_type::f32);
 
 /// A value during a run: elements in the layout that its program has decided on.
 struct Live {

@@ -15,7 +15,9 @@ using Tag = dnnl::memory::format_tag;
 using Layout = dnnl::memory::desc;
 constexpr auto kF32 = dnnl::memory::data_type::f32;
 
-Layout any_layout(const Dims& dims) { return {dims, kF32, Tag::any}; }
+Layout any_layout(const Dims& dims, dnnl::memory::data_type type = kF32) {
+  return {dims, type, Tag::any};
+}
 
 void append(dnnl::post_ops& operations, const ExactActivation& activation) {
   append_eltwise(operations,
@@ -44,6 +46,7 @@ class StepBuilder {
         graph_(graph),
         group_(group),
         node_(graph.nodes[static_cast<std::size_t>(group.node)]),
+        type_(memory.operand_type()),
         layouts_(layouts) {}
 
   /// Empty where oneDNN has no primitive for the node.
@@ -110,9 +113,9 @@ class StepBuilder {
   }
 
   /// A row-major value seen as a matrix, or as many of them.
-  Feed plain_feed(int value, const Dims& seen_as) {
-    Feed given = feed(value, plain_layout(dims(value)));
-    given.seen_as = plain_layout(seen_as);
+  Feed plain_feed(int value, const Dims& seen_as, dnnl::memory::data_type type = kF32) {
+    Feed given = feed(value, plain_layout(dims(value), type));
+    given.seen_as = plain_layout(seen_as, type);
     return given;
   }
 
@@ -158,8 +161,8 @@ class StepBuilder {
     const PackedConv weights(memory_, graph_, group_);
     const Layout bias = weights.has_bias() ? Layout({weights.filters()}, kF32, Tag::a) : Layout();
     const auto pd = make_conv_pd(
-        memory_.engine, any_layout(dims(node_.inputs[0])), any_layout(weights.dims()), bias,
-        any_layout(dims(group_.outputs[0])), window_dims(windows(true)), attributes());
+        memory_.engine, any_layout(dims(node_.inputs[0]), type_), any_layout(weights.dims(), type_),
+        bias, any_layout(dims(group_.outputs[0])), window_dims(windows(true)), attributes());
     if (pd.get(true) == nullptr) return nullptr;
     auto made = step<dnnl::convolution_forward>(pd, pd.dst_desc());
     made->give(DNNL_ARG_SRC, feed(node_.inputs[0], pd.src_desc()));
@@ -174,14 +177,14 @@ class StepBuilder {
     const Dims& a = dims(node_.inputs[0]);
     const std::int64_t rows = elements_of(a) / weights.k();
     const Layout bias = weights.has_bias() ? plain_layout({1, weights.n()}) : Layout();
-    const auto pd = make_matmul_pd(memory_.engine, plain_layout({rows, weights.k()}),
-                                   any_layout({weights.k(), weights.n()}), bias,
+    const auto pd = make_matmul_pd(memory_.engine, plain_layout({rows, weights.k()}, type_),
+                                   any_layout({weights.k(), weights.n()}, type_), bias,
                                    plain_layout({rows, weights.n()}), attributes(), true);
     if (pd.get(true) == nullptr) return nullptr;
     const int output = group_.outputs[0];
     auto made = step<dnnl::matmul>(pd, pd.dst_desc());
     layouts_[static_cast<std::size_t>(output)] = plain_layout(dims(output));
-    made->give(DNNL_ARG_SRC, plain_feed(node_.inputs[0], {rows, weights.k()}));
+    made->give(DNNL_ARG_SRC, plain_feed(node_.inputs[0], {rows, weights.k()}, type_));
     made->hold(DNNL_ARG_WEIGHTS, weights.weights(pd.weights_desc()));
     if (weights.has_bias()) made->hold(DNNL_ARG_BIAS, weights.bias());
     if (group_.residual != kAbsent) {
@@ -202,14 +205,14 @@ class StepBuilder {
       return Dims{elements_of(Dims(all.begin(), all.end() - 2)), all[all.size() - 2], all.back()};
     };
     const int output = group_.outputs[0];
-    const auto pd =
-        make_matmul_pd(memory_.engine, plain_layout(matrices(a)), plain_layout(matrices(b)),
-                       Layout(), plain_layout(matrices(dims(output))), {}, true);
+    const auto pd = make_matmul_pd(memory_.engine, plain_layout(matrices(a), type_),
+                                   plain_layout(matrices(b), type_), Layout(),
+                                   plain_layout(matrices(dims(output))), {}, true);
     if (pd.get(true) == nullptr) return nullptr;
     auto made = step<dnnl::matmul>(pd, pd.dst_desc());
     layouts_[static_cast<std::size_t>(output)] = plain_layout(dims(output));
-    made->give(DNNL_ARG_SRC, plain_feed(node_.inputs[0], matrices(a)));
-    made->give(DNNL_ARG_WEIGHTS, plain_feed(node_.inputs[1], matrices(b)));
+    made->give(DNNL_ARG_SRC, plain_feed(node_.inputs[0], matrices(a), type_));
+    made->give(DNNL_ARG_WEIGHTS, plain_feed(node_.inputs[1], matrices(b), type_));
     return made;
   }
 
@@ -292,6 +295,7 @@ class StepBuilder {
   const GraphView& graph_;
   const NodeGroup& group_;
   const NodeView& node_;
+  dnnl::memory::data_type type_;  // of the operands of products
   std::vector<Layout>& layouts_;
 };
 
