@@ -61,7 +61,10 @@ const std::map<std::string, NamedShape>& named_shapes() {
 
 }  // namespace
 
-void apply_named_shape(PointSpec& point, const std::string& name) {
+void apply_named_shape(PointSpec& point, const std::string& given) {
+  // The layers of AlexNet answer to their own names too: "fc8" is "alexnet-fc8".
+  const bool is_layer = named_shapes().count("alexnet-" + given) > 0;
+  const std::string name = is_layer ? "alexnet-" + given : given;
   const auto found = named_shapes().find(name);
   if (found == named_shapes().end()) {
     const std::vector<std::string> names = shape_names();

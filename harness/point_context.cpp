@@ -168,13 +168,14 @@ void add_device_lints(Outcome& outcome, const DeviceSpec& spec, const PriceTable
   if (spec.theory_bound()) {
     outcome.lints.push_back({"theory-bound", "theory bound, not a machine"});
   } else if (prices.has_energy && !spec.validation().holds()) {
-    const PresetValidation& validation = spec.validation();
+    const bool compared = spec.validation().against.empty() && !spec.comparison().against.empty();
+    const PresetValidation& with = compared ? spec.comparison() : spec.validation();
     outcome.lints.push_back(
         {"unvalidated",
-         validation.against.empty()
+         with.against.empty()
              ? "unvalidated: no published or metered J/MAC stands behind this preset"
-             : fmt::format("unvalidated: modelled / published is {:.3g}, outside 0.5 to 2 ({})",
-                           validation.ratio, validation.against)});
+             : fmt::format("unvalidated: modelled / published is {:.3g}, {} ({})", with.ratio,
+                           with.caveat.empty() ? "outside 0.5 to 2" : with.caveat, with.against)});
   }
 }
 

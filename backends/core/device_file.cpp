@@ -148,12 +148,15 @@ std::map<std::string, ParameterValue, std::less<>> read_parameters(const KeyOwne
   return values;
 }
 
-PresetValidation read_validation(const Json& json, const std::string& where) {
-  refuse_unknown(json, {"against", "published_J_per_mac", "ratio"}, where);
+PresetValidation read_validation(const Json& json, bool with_caveat, const std::string& where) {
+  std::vector<std::string> keys = {"against", "published_J_per_mac", "ratio"};
+  if (with_caveat) keys.emplace_back("caveat");
+  refuse_unknown(json, keys, where);
   PresetValidation validation;
   validation.against = text_member(json, "against", where);
   validation.published_J_per_mac = number_member(json, "published_J_per_mac", 0, where);
   validation.ratio = number_member(json, "ratio", 0, where);
+  if (with_caveat) validation.caveat = text_member(json, "caveat", where);
   return validation;
 }
 
@@ -163,10 +166,10 @@ DeviceSpec load_device_file(const std::vector<ParameterSpec>& schema, const std:
                             const fs::path& path) {
   const Json json = read_json_file(path, kMaxDeviceFileBytes);
   const std::string where = "device file '" + path.string() + "'";
-  refuse_unknown(
-      json,
-      {"schema", "backend", "name", "description", "theory_bound", "validation", "parameters"},
-      where);
+  refuse_unknown(json,
+                 {"schema", "backend", "name", "description", "theory_bound", "validation",
+                  "compared", "parameters"},
+                 where);
   if (text_member(json, "schema", where) != kDeviceSchema) {
     fail_usage("{}: 'schema' must be \"{}\"", where, kDeviceSchema);
   }
@@ -184,7 +187,10 @@ DeviceSpec load_device_file(const std::vector<ParameterSpec>& schema, const std:
     spec.theory_bound_ = json.at("theory_bound").get<bool>();
   }
   if (json.contains("validation")) {
-    spec.validation_ = read_validation(json.at("validation"), where + ", validation");
+    spec.validation_ = read_validation(json.at("validation"), false, where + ", validation");
+  }
+  if (json.contains("compared")) {
+    spec.comparison_ = read_validation(json.at("compared"), true, where + ", compared");
   }
   const Json parameters = json.contains("parameters") ? json.at("parameters") : Json::object();
   if (!parameters.is_object()) fail_usage("{}: 'parameters' must be a JSON object", where);

@@ -1,5 +1,6 @@
 #include "backends/cublas/cublas_device.h"
 
+#include <optional>
 #include <utility>
 
 #include "backends/cublas/cublas_plan.h"
@@ -56,6 +57,13 @@ class CublasDevice final : public Device {
                                       const CompileOptions& options) override {
     return make_network(*this, model_, gpu_, graph, options);
   }
+
+  /// Descriptions run convolutions as libraries do. This computer's GPU is given lowered matrices.
+  [[nodiscard]] std::optional<Activity> count_conv(const ConvShape& shape) const override {
+    if (gpu_ != nullptr) return std::nullopt;
+    return model_->convolve(shape);
+  }
+  [[nodiscard]] double on_chip_bytes() const override { return model_->on_chip_bytes(); }
 
   void set_epoch(const Epoch& epoch) override { epoch_ = epoch; }
   [[nodiscard]] Epoch epoch() const override { return epoch_; }

@@ -196,13 +196,27 @@ void GpuModel::add_prices(const DeviceSpec& spec) {
   issue_ = row("energy.issue_J", "front end", "lane instruction", Category::control, Boundary::B1);
   registers_ =
       row("energy.register_J_per_B", "register file", "byte", Category::movement, Boundary::B1);
-  shared_ = row("energy.shared_J_per_B", "shared memory", "byte", Category::movement, Boundary::B1);
-  shared_fill_ =
-      row("energy.shared_J_per_B", "shared memory", "fill byte", Category::movement, Boundary::B1);
-  l2_ = row("energy.l2_J_per_B", "l2", "byte", Category::movement, Boundary::B1);
-  l2_fill_ = row("energy.l2_J_per_B", "l2", "fill byte", Category::movement, Boundary::B1);
-  hbm_ = row("energy.hbm_J_per_B", "hbm", "byte", Category::movement, Boundary::B2);
-  prices_.prices[hbm_].dram_bytes = 1;
+  const auto moved = [&](const char* key, const char* component, const char* action,
+                         Boundary boundary = Boundary::B1) {
+    return row(key, component, action, Category::movement, boundary);
+  };
+  shared_a_ = moved("energy.shared_J_per_B", "shared memory", "read a byte");
+  shared_b_ = moved("energy.shared_J_per_B", "shared memory", "read b byte");
+  shared_fill_ = moved("energy.shared_J_per_B", "shared memory", "fill byte");
+  l2_a_ = moved("energy.l2_J_per_B", "l2", "read a byte");
+  l2_b_ = moved("energy.l2_J_per_B", "l2", "read b byte");
+  l2_ = moved("energy.l2_J_per_B", "l2", "byte");
+  l2_fill_ = moved("energy.l2_J_per_B", "l2", "fill byte");
+  const auto hbm = [&](const char* action) {
+    const ActionId id = moved("energy.hbm_J_per_B", "hbm", action, Boundary::B2);
+    prices_.prices[id].dram_bytes = 1;
+    return id;
+  };
+  hbm_a_ = hbm("read a byte");
+  hbm_b_ = hbm("read b byte");
+  hbm_b_write_ = hbm("write b byte");
+  hbm_c_ = hbm("write c byte");
+  hbm_ = hbm("byte");
   static_ = row("static.power_W", "board", "second", Category::static_power, Boundary::B3);
   prices_.lowest = Boundary::B0;
   prices_.highest = Boundary::B3;
@@ -221,35 +235,55 @@ void GpuModel::add_pass(double bytes, Activity& activity) const {
 
 void GpuModel::finish(double arithmetic_s, Activity& activity) const {
   if (activity.rows().empty()) return;
-  activity.device_time_s = fixed_s_ + std::max(arithmetic_s, activity.count(hbm_) / bandwidth_);
+  double bytes = 0;
+  for (const ActionId id : {hbm_a_, hbm_b_, hbm_b_write_, hbm_c_, hbm_}) {
+    bytes += activity.count(id);
+  }
+  activity.device_time_s = fixed_s_ + std::max(arithmetic_s, bytes / bandwidth_);
   activity.add(static_, activity.device_time_s);
 }
 
-Activity GpuModel::execute(const GemmShape& shape, OperandMode mode) const {
-  const GpuTraffic t = gpu_traffic(shape, geometry_);
+// `loaded_bytes` of B are written to HBM first.
+Activity GpuModel::count(const GpuTraffic& t, double loaded_bytes) const {
   Activity activity;
   activity.add(multiply_, t.executed_macs);
   activity.add(add_, t.executed_macs);
   activity.add(issue_, t.lane_instructions);
   activity.add(registers_, t.register_file);
-  activity.add(shared_, t.shared_read);
+  activity.add(shared_a_, t.shared_a_read);
+  activity.add(shared_b_, t.shared_b_read);
   activity.add(shared_fill_, t.l2_read);
-  activity.add(l2_, t.l2_read);
-  double hbm = t.dram_read + t.dram_write;
-  if (mode == OperandMode::dynamic && t.executed_macs > 0) {
-    hbm += static_cast<double>(shape.k) * static_cast<double>(shape.n) * geometry_.bytes_in;
-  }
-  add_hbm(hbm, activity);
+  activity.add(l2_a_, t.l2_a_read);
+  activity.add(l2_b_, t.l2_b_read);
+  activity.add(hbm_a_, t.dram_a_read);
+  activity.add(hbm_b_, t.dram_b_read);
+  activity.add(hbm_b_write_, loaded_bytes);
+  activity.add(hbm_c_, t.dram_write);
+  activity.add(l2_fill_, t.dram_read + t.dram_write + loaded_bytes);
   if (is_scaled(precision_)) add_pass(2 * t.dram_write, activity);
   activity.executed_macs = t.executed_macs;
   finish(peak_mac_per_s_ > 0 ? t.executed_macs / peak_mac_per_s_ : 0, activity);
   return activity;
 }
 
+Activity GpuModel::execute(const GemmShape& shape, OperandMode mode) const {
+  const GpuTraffic t = gpu_traffic(shape, geometry_);
+  const bool loads = mode == OperandMode::dynamic && t.executed_macs > 0;
+  return count(
+      t,
+      loads ? static_cast<double>(shape.k) * static_cast<double>(shape.n) * geometry_.bytes_in : 0);
+}
+
+Activity GpuModel::convolve(const ConvShape& shape) const {
+  return count(gpu_conv_traffic(shape, geometry_), 0);
+}
+
 Activity GpuModel::load(const GemmShape& shape) const {
+  const double bytes =
+      static_cast<double>(shape.k) * static_cast<double>(shape.n) * geometry_.bytes_in;
   Activity activity;
-  add_hbm(static_cast<double>(shape.k) * static_cast<double>(shape.n) * geometry_.bytes_in,
-          activity);
+  activity.add(hbm_b_write_, bytes);
+  activity.add(l2_fill_, bytes);
   finish(0, activity);
   return activity;
 }
@@ -277,8 +311,9 @@ Support GpuModel::supports(const GemmShape& shape) const {
         name_, compute_capability_ / 10, compute_capability_ % 10));
   }
   if (precision_ == ElementType::s8 && shape.k > kLargestS8Depth) {
-    return Support::no(fmt::format("sums over k = {} may leave 32 bits; at most k = {} in s8",
-                                   shape.k, kLargestS8Depth));
+    return Support::no(fmt::format(
+        "sums over k = {} may leave 32 bits; at most k = {} in s8; --precision f16 takes it",
+        shape.k, kLargestS8Depth));
   }
   const auto m = static_cast<double>(shape.m);
   const auto n = static_cast<double>(shape.n);
@@ -293,6 +328,15 @@ Support GpuModel::supports(const GemmShape& shape) const {
                                    needed * 1e-9, name_, memory_bytes_ * 1e-9));
   }
   return Support::yes();
+}
+
+double GpuModel::on_chip_bytes() const noexcept {
+  // Of a multiprocessor: 256 KiB of registers, up to 256 KiB of shared memory and L1 (NVIDIA A100
+  // and H100 architecture white papers).
+  constexpr double kMultiprocessor_bytes = 512 * 1024;
+  return geometry_.l2_bytes + kMultiprocessor_bytes *
+                                  static_cast<double>(geometry_.tiling.wave_rows) *
+                                  static_cast<double>(geometry_.tiling.wave_cols);
 }
 
 double GpuModel::peak_mac_per_s() const noexcept { return peak_detected_ ? 0 : peak_mac_per_s_; }

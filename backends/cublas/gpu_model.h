@@ -34,6 +34,9 @@ class GpuModel {
   /// modelled time, which the static row is charged for: the larger of arithmetic at peak and HBM
   /// at its bandwidth, plus the least duration of a kernel.
   [[nodiscard]] Activity execute(const GemmShape& shape, OperandMode mode) const;
+  /// Counts of one convolution as an implicit product, the way that libraries of convolutions run
+  /// it.
+  [[nodiscard]] Activity convolve(const ConvShape& shape) const;
   /// Counts of writing a stationary operand (k n elements) to HBM once.
   [[nodiscard]] Activity load(const GemmShape& shape) const;
   /// Counts of B += delta on the host and of writing it again.
@@ -54,6 +57,8 @@ class GpuModel {
   /// MACs per second in this precision; 0 when the clock was detected, because GPUs boost beyond
   /// what they report.
   [[nodiscard]] double peak_mac_per_s() const noexcept;
+  /// Last-level cache, shared memory and registers.
+  [[nodiscard]] double on_chip_bytes() const noexcept;
   [[nodiscard]] const GpuGeometry& geometry() const noexcept { return geometry_; }
 
  private:
@@ -62,6 +67,7 @@ class GpuModel {
   void add_prices(const DeviceSpec& spec);
   void add_hbm(double bytes, Activity& activity) const;
   void add_pass(double bytes, Activity& activity) const;
+  [[nodiscard]] Activity count(const GpuTraffic& traffic, double loaded_bytes) const;
   void finish(double arithmetic_s, Activity& activity) const;
 
   std::string name_;
@@ -74,8 +80,9 @@ class GpuModel {
   double memory_bytes_ = 0;
   double bandwidth_ = 0;
   double fixed_s_ = 0;
-  ActionId multiply_ = 0, add_ = 0, issue_ = 0, registers_ = 0, shared_ = 0, shared_fill_ = 0,
-           l2_ = 0, l2_fill_ = 0, hbm_ = 0, static_ = 0;
+  ActionId multiply_ = 0, add_ = 0, issue_ = 0, registers_ = 0, shared_a_ = 0, shared_b_ = 0,
+           shared_fill_ = 0, l2_a_ = 0, l2_b_ = 0, l2_ = 0, l2_fill_ = 0, hbm_a_ = 0, hbm_b_ = 0,
+           hbm_b_write_ = 0, hbm_c_ = 0, hbm_ = 0, static_ = 0;
 };
 
 }  // namespace jb::cublas

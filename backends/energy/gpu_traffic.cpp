@@ -53,17 +53,49 @@ GpuTraffic gpu_traffic(const GemmShape& shape, const GpuGeometry& geometry) {
   const bool all_stay = a_bytes + b_bytes <= geometry.l2_bytes;
   const double a_reads = all_stay ? 1 : reads_per_wave(shape.n, tile.block_n, tile.wave_cols);
   const double b_reads = all_stay ? 1 : reads_per_wave(shape.m, tile.block_m, tile.wave_rows);
-  t.dram_read = a_bytes * a_reads + b_bytes * b_reads;
+  t.dram_a_read = a_bytes * a_reads;
+  t.dram_b_read = b_bytes * b_reads;
+  t.dram_read = t.dram_a_read + t.dram_b_read;
   t.dram_write = m * n * geometry.bytes_out;
 
-  t.l2_read =
-      (a_bytes * tiles_of(shape.n, tile.block_n) + b_bytes * tiles_of(shape.m, tile.block_m)) /
-      static_cast<double>(tile.cluster);
+  const auto sharing = static_cast<double>(tile.cluster);
+  t.l2_a_read = a_bytes * tiles_of(shape.n, tile.block_n) / sharing;
+  t.l2_b_read = b_bytes * tiles_of(shape.m, tile.block_m) / sharing;
   // A cluster shares reads between blocks, but every operand leaves the cache at least once.
-  t.l2_read = std::max(t.l2_read, a_bytes + b_bytes);
-  t.shared_read = a_bytes * tiles_of(shape.n, std::min(tile.warp_n, tile.block_n)) +
-                  b_bytes * tiles_of(shape.m, std::min(tile.warp_m, tile.block_m));
+  if (t.l2_a_read + t.l2_b_read < a_bytes + b_bytes) {
+    t.l2_a_read = a_bytes;
+    t.l2_b_read = b_bytes;
+  }
+  t.l2_read = t.l2_a_read + t.l2_b_read;
+  t.shared_a_read = a_bytes * tiles_of(shape.n, std::min(tile.warp_n, tile.block_n));
+  t.shared_b_read = b_bytes * tiles_of(shape.m, std::min(tile.warp_m, tile.block_m));
+  t.shared_read = t.shared_a_read + t.shared_b_read;
   count_instructions(shape, geometry, t);
+  return t;
+}
+
+GpuTraffic gpu_conv_traffic(const ConvShape& shape, const GpuGeometry& geometry) {
+  const GemmShape gemm = shape.gemm();
+  GpuTraffic t = gpu_traffic(gemm, geometry);
+  const double windows =
+      static_cast<double>(gemm.m) * static_cast<double>(gemm.k) * geometry.bytes_in;
+  if (!(windows > 0)) return t;
+  const double input =
+      static_cast<double>(shape.images) * static_cast<double>(shape.in_channels / shape.groups) *
+      static_cast<double>(shape.height) * static_cast<double>(shape.width) * geometry.bytes_in;
+  const double filters =
+      static_cast<double>(gemm.k) * static_cast<double>(gemm.n) * geometry.bytes_in;
+  const bool stays = input + filters <= geometry.l2_bytes;
+  // A stride larger than the kernel passes over elements: never more than the windows hold.
+  t.dram_a_read = std::min(t.dram_a_read, input * (stays ? 1 : t.dram_a_read / windows));
+  if (stays) t.dram_b_read = filters;
+  t.dram_read = t.dram_a_read + t.dram_b_read;
+  const auto groups = static_cast<double>(shape.groups);
+  for (double* count : {&t.dram_a_read, &t.dram_b_read, &t.dram_read, &t.dram_write, &t.l2_a_read,
+                        &t.l2_b_read, &t.l2_read, &t.shared_a_read, &t.shared_b_read,
+                        &t.shared_read, &t.register_file, &t.lane_instructions, &t.executed_macs}) {
+    *count *= groups;
+  }
   return t;
 }
 

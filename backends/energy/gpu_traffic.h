@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "backends/core/conv.h"
 #include "backends/core/shape.h"
 
 namespace jb {
@@ -43,10 +44,16 @@ struct GpuGeometry {
 
 /// Bytes by level; doubles, because estimates go far beyond 64-bit integers.
 struct GpuTraffic {
-  double dram_read = 0;
-  double dram_write = 0;
-  double l2_read = 0;        ///< last-level cache to shared memory
-  double shared_read = 0;    ///< shared memory to registers or tensor cores
+  double dram_a_read = 0;
+  double dram_b_read = 0;
+  double dram_read = 0;   ///< of both
+  double dram_write = 0;  ///< of C
+  double l2_a_read = 0;   ///< last-level cache to shared memory
+  double l2_b_read = 0;
+  double l2_read = 0;
+  double shared_a_read = 0;  ///< shared memory to registers or tensor cores
+  double shared_b_read = 0;
+  double shared_read = 0;
   double register_file = 0;  ///< read and written by the multiply-adds
   double lane_instructions = 0;
   double executed_macs = 0;  ///< with the padding to whole instructions
@@ -55,5 +62,10 @@ struct GpuTraffic {
 /// Traffic of C[m x n] = A[m x k] B[k x n] with operands in DRAM before and after; rows and columns
 /// that a tile lacks are left out. All zero when a size is zero.
 GpuTraffic gpu_traffic(const GemmShape& shape, const GpuGeometry& geometry);
+
+/// The same of one convolution with all its groups, run as products of its groups on windows that
+/// are gathered on the way into shared memory (an implicit product, Chetlur et al.,
+/// arXiv:1410.0759): DRAM gives the input itself.
+GpuTraffic gpu_conv_traffic(const ConvShape& shape, const GpuGeometry& geometry);
 
 }  // namespace jb

@@ -34,6 +34,13 @@ std::int64_t fitted_block(const DeviceSpec& spec, const char* key, std::int64_t 
   const std::int64_t largest = cache_bytes / element_bytes / other;
   if (block <= largest) return block;
   if (spec.integer(cache_key) == 0) return std::max<std::int64_t>(1, largest);
+  if (largest < 1) {
+    fail_usage(
+        "device '{}': {} = {} holds nothing of {} beside the other block sizes; allowed here: {} "
+        "to "
+        "{}",
+        spec.name(), cache_key, cache_bytes, key, other * element_bytes, kMostBytes);
+  }
   fail_usage(
       "device '{}': {} = {} does not fit {} = {} beside the other block sizes; allowed here: "
       "1 to {}",
@@ -82,6 +89,21 @@ const Arithmetic& arithmetic_of(ElementType precision) {
   }
   fail_usage("backend 'onednn' does not compute in {}; use f32, bf16, s8 or u8s8",
              name_of(precision));
+}
+
+// A level holds what the one above it does: sizes that the device file gives must not shrink.
+void check_cache_order(const DeviceSpec& spec) {
+  constexpr std::array<const char*, 3> kLevels = {"cache.l1_bytes", "cache.l2_bytes",
+                                                  "cache.l3_bytes"};
+  for (std::size_t above = 0; above + 1 < kLevels.size(); ++above) {
+    for (std::size_t below = above + 1; below < kLevels.size(); ++below) {
+      const std::int64_t inner = spec.integer(kLevels[above]);
+      const std::int64_t outer = spec.integer(kLevels[below]);
+      if (inner == 0 || outer == 0 || outer >= inner) continue;
+      fail_usage("device '{}': {} = {} is smaller than {} = {}; allowed here: {} to {}",
+                 spec.name(), kLevels[below], outer, kLevels[above], inner, inner, kMostBytes);
+    }
+  }
 }
 
 double depth_of(const DeviceSpec& spec, const Arithmetic& arithmetic, const HostCpu& host) {
@@ -209,6 +231,7 @@ CpuModel::CpuModel(const DeviceSpec& spec, ElementType precision)
   geometry_.blocking = {spec.integer("blocking.mr"), spec.integer("blocking.nr"),
                         spec.integer("blocking.mc"), spec.integer("blocking.kc"),
                         spec.integer("blocking.nc")};
+  check_cache_order(spec);
   const std::int64_t l1 = given_or_detected(spec, "cache.l1_bytes", host.l1_bytes);
   const std::int64_t l2 = given_or_detected(spec, "cache.l2_bytes", host.l2_bytes);
   const std::int64_t l3 = given_or_detected(spec, "cache.l3_bytes", host.l3_bytes);

@@ -68,8 +68,10 @@ class SystolicDevice final : public Device {
                                      name_of(model_->precision()), name_of(precision)));
     }
     if (precision == ElementType::s8 && shape.k > kLargestS8Depth) {
-      return Support::no(fmt::format("sums over k = {} may leave 32 bits; at most k = {} in s8",
-                                     shape.k, kLargestS8Depth));
+      return Support::no(fmt::format(
+          "sums over k = {} may leave 32 bits; at most k = {} in s8; --precision bf16 on "
+          "--device tpu-v4i, or --backend onednn --precision f32, take it",
+          shape.k, kLargestS8Depth));
     }
     return Support::yes();
   }

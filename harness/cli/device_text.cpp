@@ -88,13 +88,16 @@ Json device_json(const Backend& backend, const DeviceSpec& spec) {
   if (device != nullptr) json["calibrations"] = device->calibration_methods();
   const PresetValidation& validation = spec.validation();
   json["validated_against"] = validation.holds() ? validation.against : std::string();
-  json["validation"] = nullptr;
-  if (!validation.against.empty()) {
-    json["validation"] = {{"against", validation.against},
-                          {"published_J_per_mac", validation.published_J_per_mac},
-                          {"ratio", validation.ratio},
-                          {"holds", validation.holds()}};
-  }
+  const auto figure_json = [](const PresetValidation& figure) {
+    if (figure.against.empty()) return Json(nullptr);
+    return Json{{"against", figure.against},
+                {"published_J_per_mac", figure.published_J_per_mac},
+                {"ratio", figure.ratio},
+                {"caveat", figure.caveat},
+                {"holds", figure.holds()}};
+  };
+  json["validation"] = figure_json(validation);
+  json["compared"] = figure_json(spec.comparison());
   json["hash"] = spec.hash();
   Json parameters = Json::object();
   for (const ParameterSpec& parameter : spec.schema()) {

@@ -15,18 +15,24 @@ std::string heading(const Backend& backend, const DeviceSpec& spec, int width) {
       wrap(fmt::format("{} {}: {}", backend.info().id, spec.name(), spec.description()), width);
   if (spec.theory_bound()) out += wrap("theory bound, not a machine", width, 2);
   const PresetValidation& validation = spec.validation();
-  if (validation.against.empty()) {
-    out += wrap("not validated against a published or metered energy", width, 2);
-  } else {
+  const PresetValidation& comparison = spec.comparison();
+  const bool validated = !validation.against.empty();
+  if (validated) {
     out += wrap((validation.holds() ? "validated against " : "not validated: held against ") +
                     validation.against,
                 width, 2);
-    if (validation.published_J_per_mac > 0 && validation.ratio > 0) {
-      out += wrap(fmt::format("modelled / published {}/MAC = {:.3g}{}",
-                              results::format_energy(validation.published_J_per_mac),
-                              validation.ratio, validation.holds() ? "" : ", outside 0.5 to 2"),
-                  width, 2);
-    }
+  } else {
+    out += wrap("not validated against a published or metered energy", width, 2);
+    if (!comparison.against.empty()) out += wrap("compared with " + comparison.against, width, 2);
+  }
+  const PresetValidation& figure = validated ? validation : comparison;
+  if (figure.published_J_per_mac > 0 && figure.ratio > 0) {
+    const bool outside = figure.caveat.empty() && !figure.holds();
+    out += wrap(fmt::format("modelled / published {}/MAC = {:.3g}{}{}",
+                            results::format_energy(figure.published_J_per_mac), figure.ratio,
+                            outside ? ", outside 0.5 to 2" : "",
+                            figure.caveat.empty() ? "" : "; " + figure.caveat),
+                width, 2);
   }
   return out;
 }
