@@ -18,6 +18,8 @@ std::string version() { return {}; }
 
 bool has_f16() { return false; }
 
+std::string slow_lint(const std::string& /*implementation*/) { return {}; }
+
 std::unique_ptr<Plan> make_plan(std::shared_ptr<const CpuModel> /*model*/,
                                 const ProductSettings& /*settings*/, const GemmShape& /*shape*/,
                                 const ConstMatrixRef& /*b*/, OperandMode /*mode*/,

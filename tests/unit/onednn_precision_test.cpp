@@ -13,6 +13,7 @@
 #include "backends/backend.h"
 #include "backends/core/number_conversion.h"
 #include "backends/energy/ledger.h"
+#include "backends/onednn/onednn_plan.h"
 
 namespace jb {
 namespace {
@@ -326,6 +327,13 @@ TEST_F(OnednnPrecisionTest, FewerBitsCostLessInTheModel) {
     EXPECT_LE(std::pow(4096.0, 3) / activity.device_time_s, device->peak_mac_per_s());
     last = joules;
   }
+}
+
+TEST_F(OnednnPrecisionTest, ReferenceCodeOfTheLibraryIsReported) {
+  EXPECT_EQ(onednn::slow_lint("brg:avx512_core"), "");
+  EXPECT_EQ(onednn::slow_lint("jit_uni_int8:avx2"), "");
+  EXPECT_EQ(onednn::slow_lint("ref:any").rfind("slow-implementation: ", 0), 0U);
+  EXPECT_NE(onednn::slow_lint("ref_int8:any").find("ref_int8:any"), std::string::npos);
 }
 
 // Convolutions: the primitive's result against windows gathered here.
