@@ -2,7 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "backends/energy/bounds.h"
+#include "backends/energy/ledger.h"
+#include "harness/operand_expectation.h"
 #include "harness/point_context.h"
 
 namespace jb::harness {
@@ -35,12 +40,61 @@ Pricing base_pricing(const PointContext& context, const PriceTable& prices) {
   return pricing;
 }
 
-/// One product `times` over, or the convolution whose groups they are. Whether the stationary
-/// operand fits is not told by counts, so the traffic bound is that of a resident one.
-Outcome estimate_product(const PointContext& context, const Device& device, const GemmShape& shape,
-                         double times, double compulsory, double resident_bytes,
-                         const OperandStatistics& statistics) {
+/// Statistics to count with, and those that bound them with 95 % where they are expectations.
+struct Expected {
+  OperandStatistics middle;
+  std::optional<OperandStatistics> low, high;
+};
+
+template <class Shape>
+Expected expected_of(const PointContext& context, const Shape& shape,
+                     const OperandStatistics* given) {
+  if (given != nullptr) return {*given, {}, {}};
+  const Distribution& dist = context.point.dist;
+  return {expected_statistics(dist, shape, 0.5), expected_statistics(dist, shape, 0.025),
+          expected_statistics(dist, shape, 0.975)};
+}
+
+/// One product `times` over (groups of a convolution, unless the machine counts it whole) with its
+/// traffic bounds.
+struct Sized {
+  GemmShape shape;
+  double times = 1;
+  double compulsory = 0;
+  double resident_bytes = 0;
+};
+
+/// Intervals of the energies whose counts the operands decide: what both bounds of the statistics
+/// come to.
+void add_intervals(Outcome& outcome, const Device& device, const Sized& sized, OperandMode mode,
+                   const Expected& statistics) {
+  const PriceTable& prices = device.prices();
+  if (!statistics.low || !statistics.high || !prices.has_energy) return;
+  const auto ledger_of = [&](const OperandStatistics& at) {
+    return price(device.estimate(sized.shape, mode, at).scaled(sized.times), prices);
+  };
+  const Ledger low = ledger_of(*statistics.low);
+  const Ledger high = ledger_of(*statistics.high);
+  for (int b = static_cast<int>(prices.lowest); b <= static_cast<int>(prices.highest); ++b) {
+    const auto boundary = static_cast<Boundary>(b);
+    const auto found =
+        outcome.quantities.find(fmt::format("energy_{}_J_per_mac", name_of(boundary)));
+    if (found == outcome.quantities.end()) continue;
+    const double x = low.cumulative_J(boundary) / outcome.work.macs;
+    const double y = high.cumulative_J(boundary) / outcome.work.macs;
+    if (x == y) continue;
+    found->second.ci_low = std::min({x, y, found->second.value});
+    found->second.ci_high = std::max({x, y, found->second.value});
+    found->second.interval_kind = "sampling";
+  }
+}
+
+/// Whether the stationary operand fits is not told by counts, so the traffic bound is that of a
+/// resident one.
+Outcome estimate_product(const PointContext& context, const Device& device, const Sized& sized,
+                         const Expected& statistics) {
   const OperandMode mode = context.point.dynamic ? OperandMode::dynamic : OperandMode::stationary;
+  const GemmShape& shape = sized.shape;
   if (const Support support = device.supports(shape, mode, context.precision); !support) {
     return Outcome::stopped(results::Status::unsupported, support.reason);
   }
@@ -48,35 +102,41 @@ Outcome estimate_product(const PointContext& context, const Device& device, cons
   std::optional<Activity> convolution;
   if (context.point.op == Op::conv2d) convolution = device.count_conv(context.point.conv);
   estimated.counts.execution =
-      convolution ? *convolution : device.estimate(shape, mode, statistics).scaled(times);
-  estimated.counts.setup = device.estimate_setup(shape, mode).scaled(times);
-  estimated.macs = shape.macs() * times;
-  estimated.compulsory_bytes = compulsory;
+      convolution ? *convolution
+                  : device.estimate(shape, mode, statistics.middle).scaled(sized.times);
+  estimated.counts.setup = device.estimate_setup(shape, mode).scaled(sized.times);
+  estimated.macs = shape.macs() * sized.times;
+  estimated.compulsory_bytes = sized.compulsory;
   estimated.pricing = base_pricing(context, device.prices());
   estimated.pricing.communication_bytes = communication_bytes(context, device);
-  estimated.pricing.compulsory_bytes = compulsory - (context.point.dynamic ? 0 : resident_bytes);
+  estimated.pricing.compulsory_bytes =
+      sized.compulsory - (context.point.dynamic ? 0 : sized.resident_bytes);
   Outcome outcome;
-  outcome.statistics = statistics_json(statistics);
+  outcome.statistics = statistics_json(statistics.middle);
   finish(outcome, context, device, estimated);
+  if (!convolution) add_intervals(outcome, device, sized, mode, statistics);
   return outcome;
 }
 
 Outcome estimate_gemm(const PointContext& context, const Device& device,
-                      const OperandStatistics& statistics) {
+                      const OperandStatistics* statistics) {
   const GemmShape& shape = context.point.gemm;
   const double bytes = link_bytes(context);
   const double stationary = static_cast<double>(shape.k) * static_cast<double>(shape.n) * bytes;
-  return estimate_product(context, device, shape, 1, compulsory_bytes(shape, bytes, bytes),
-                          stationary, statistics);
+  return estimate_product(context, device,
+                          {shape, 1, compulsory_bytes(shape, bytes, bytes), stationary},
+                          expected_of(context, shape, statistics));
 }
 
 Outcome estimate_conv(const PointContext& context, const Device& device,
-                      const OperandStatistics& statistics) {
+                      const OperandStatistics* statistics) {
   const ConvShape& shape = context.point.conv;
   const double bytes = link_bytes(context);
   const double all = conv_compulsory_bytes(shape, bytes, false);
-  return estimate_product(context, device, shape.gemm(), static_cast<double>(shape.groups), all,
-                          all - conv_compulsory_bytes(shape, bytes, true), statistics);
+  return estimate_product(context, device,
+                          {shape.gemm(), static_cast<double>(shape.groups), all,
+                           all - conv_compulsory_bytes(shape, bytes, true)},
+                          expected_of(context, shape, statistics));
 }
 
 OperandMoments moments_from(const Json& json, const std::string& where) {
@@ -117,7 +177,7 @@ OperandStatistics statistics_of(const results::Record& record) {
 }
 
 Outcome estimate_on(const PointContext& context, Device& device,
-                    const OperandStatistics& statistics) {
+                    const OperandStatistics* statistics) {
   switch (context.point.op) {
     case Op::gemm:
       return estimate_gemm(context, device, statistics);

@@ -129,8 +129,9 @@ Outcome run_training(const PointContext& context, Device& device);
 Outcome estimate_training(const PointContext& context, Device& device);
 /// Refuses (usage) a training whose network does not exist or does not fit its data.
 void check_training_data(const PointSpec& point);
-/// Counts and prices of any op without computing it.
+/// Counts and prices of any op without computing it. Without statistics of a run, products and
+/// convolutions take those that the point's distribution is expected to have, with an interval.
 Outcome estimate_on(const PointContext& context, Device& device,
-                    const OperandStatistics& statistics);
+                    const OperandStatistics* statistics);
 
 }  // namespace jb::harness

@@ -222,8 +222,7 @@ class PointRun {
 
   Outcome run_on(const PointContext& context, Device& device) {
     if (context.point.estimate) {
-      return estimate_on(context, device,
-                         job_.statistics != nullptr ? *job_.statistics : OperandStatistics{});
+      return estimate_on(context, device, job_.statistics);
     }
     switch (context.point.op) {
       case Op::gemm:

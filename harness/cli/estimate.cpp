@@ -10,6 +10,7 @@
 #include "harness/cli/output_flags.h"
 #include "harness/cli/progress.h"
 #include "harness/cli/record_source.h"
+#include "harness/cli/scale.h"
 
 namespace jb::harness::cli {
 
@@ -18,6 +19,7 @@ namespace {
 struct EstimateFlags {
   RunFlags run;
   std::string statistics;  // record whose operand statistics are taken
+  ScaleFlags scale;
 };
 
 std::vector<results::Record> estimate_into_folder(const RunFlags& flags, const std::string& suite,
@@ -38,6 +40,11 @@ int estimate(const EstimateFlags& flags, const std::vector<std::string>& command
   refuse_meter(flags.run.energy,
                "an estimate computes nothing that a meter could tell; use "
                "'joulebench run'");
+  if (flags.scale.asked()) {
+    if (!flags.statistics.empty()) fail_usage("--stats goes with --gemm, --conv and --shape");
+    return estimate_at_scale(flags.scale, flags.run);
+  }
+  check_unused(flags.scale);
   std::string suite;
   const std::vector<PointSpec> points = requested_points(flags.run, true, suite);
   if (flags.run.dry_run) {
@@ -75,7 +82,11 @@ void add_estimate_verb(CLI::App& app, VerbAction& action, const std::vector<std:
       add_verb(app, "estimate", "counts and prices without computing: any size",
                "joulebench estimate --backend crossbar,photonic --gemm 65536,16384,16384\n"
                "joulebench estimate --backend systolic --shape alexnet-conv1 -o my-estimate\n"
-               "joulebench estimate --backend crossbar --gemm 64,100,784 --stats RECORD.json");
+               "joulebench estimate --backend crossbar --gemm 64,100,784 --stats RECORD.json\n"
+               "joulebench estimate --training bert-base --as strubell2019 --backend all\n"
+               "joulebench estimate --service bert-base --queries-per-day 1e6 --backend all\n"
+               "joulebench estimate --training decoder:layers=128,width=25600,heads=160 "
+               "--steps 5e4 --batch 3072 --devices 3072 --backend cublas --device h100");
   const auto flags = std::make_shared<EstimateFlags>();
   verb->add_option("SUITE", flags->run.suite,
                    "suite name or file; default without a workload flag: the default suite");
@@ -84,6 +95,7 @@ void add_estimate_verb(CLI::App& app, VerbAction& action, const std::vector<std:
                    "record of a run whose operand statistics are taken (default: normal data)")
       ->type_name("RECORD")
       ->group("Workload");
+  add_scale_flags(*verb, flags->scale);
   verb->callback([flags, command, &action] {
     action = [flags, command] { return estimate(*flags, command); };
   });

@@ -113,6 +113,10 @@ std::vector<Axis> axes_of(const PointFlags& flags) {
   std::vector<Axis> axes;
   if (flags.has("backend")) {
     axes.push_back({"backend", split_list("--backend", flags.values.at("backend"))});
+    if (axes.back().values == std::vector<std::string>{"all"}) {
+      axes.back().values.clear();
+      for (const Backend* backend : backends()) axes.back().values.push_back(backend->info().id);
+    }
     for (const std::string& id : axes.back().values) find_backend(id);
   }
   for (const std::string& text : flags.axes) {

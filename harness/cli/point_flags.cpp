@@ -122,8 +122,8 @@ struct PointFlag {
 // In the order of application: a workload before what changes its parts.
 const std::vector<PointFlag>& point_flag_table() {
   static const std::vector<PointFlag> flags = {
-      {"backend", "ID[,ID]", "Machine", "backends to run on; see 'joulebench list backends'", false,
-       set_backend},
+      {"backend", "ID[,ID]", "Machine",
+       "backends to run on, or all; see 'joulebench list backends'", false, set_backend},
       {"device", "NAME|FILE", "Machine",
        "device preset, or a device file ending in .json; default: the backend's", false,
        [](PointSpec& p, const std::string& t) { p.device = t; }},

@@ -192,7 +192,9 @@ void FootprintData::read(const std::string& path) {
        {&kCloud, &cloud_},
        {&kFee, &fees_},
        {&kHardware, &hardware_}}};
-  for (const auto& [key, value] : file.items()) {
+  for (const auto& item : file.items()) {
+    const std::string& key = item.key();
+    const Json& value = item.value();
     if (key == "schema" || key == "description") continue;
     const auto section = std::find_if(sections.begin(), sections.end(), [&key](const auto& entry) {
       return key == entry.first->section;

@@ -7,6 +7,7 @@
 #include "backends/backend.h"
 #include "backends/energy/bounds.h"
 #include "backends/energy/ledger.h"
+#include "harness/scale/question.h"
 #include "tests/benchmarks/summary.h"
 
 namespace jb::bench {
@@ -69,6 +70,27 @@ void add(const Options& options, const Machine& machine, const char* what, doubl
                 });
 }
 
+/// A training run of 1.008e12 parameters (Narayanan et al., SC 2021) on every preset, from opening
+/// the device files to kilowatt-hours.
+double trillion_on_all_presets() {
+  namespace scale = harness::scale;
+  scale::Question question;
+  question.run = scale::TrainingRun{};
+  question.run->name = question.run->network = "decoder:layers=128,width=25600,heads=160";
+  question.run->phases = {{71526, 3072, 2048}};
+  question.cluster.devices = 3072;
+  question.link = scale::link_from("nvlink-c2c");
+  question.footprint.grid = results::FootprintData::load().grid(
+      "WORLD", results::CarbonBasis::location, results::CarbonSignal::average);
+  double kWh = 0;
+  for (const scale::MachineChoice& choice : scale::all_machines()) {
+    const scale::Answer answer =
+        scale::answer(question, {choice.backend, load_device(*choice.backend, choice.device)});
+    if (answer.unsupported.empty()) kWh += answer.sheet.at("energy_kWh").value;
+  }
+  return kWh;
+}
+
 }  // namespace
 
 void add_estimates(const Options& options) {
@@ -81,6 +103,12 @@ void add_estimates(const Options& options) {
     add(options, machine, "totals", 2, totals);
     add(options, machine, "full ledger", 0.5, full_ledger);
   }
+  add_benchmark(options, "estimates, training of 1e12 parameters on all presets", "s",
+                Target::at_most(1), 2, [](benchmark::State& state) {
+                  const double rate = rate_of(
+                      state, 1, [] { benchmark::DoNotOptimize(trillion_on_all_presets()); });
+                  report_figure(state, 1 / rate);
+                });
 }
 
 }  // namespace jb::bench
