@@ -42,22 +42,6 @@ std::vector<SheetInput> constants_up_to(const Record& record, Boundary highest) 
   return inputs;
 }
 
-std::string formula_of(const std::string& name, const Quantity& quantity, const Record& record) {
-  for (int b = 0; b < kBoundaries; ++b) {
-    if (name != fmt::format("energy_B{}_J_per_mac", b)) continue;
-    return fmt::format("sum over rows up to B{} of count x joules per action / {} MAC", b,
-                       number_text(record.work.macs));
-  }
-  if (name == "data_movement_J_per_mac") return "rows of category movement up to B2 / MAC";
-  if (name == "data_movement_share_frac") return "data_movement_J_per_mac / energy_B2_J_per_mac";
-  if (name == "throughput_mac_per_s") return "MAC / device_time_s";
-  if (name == "average_power_W") return "energy at the highest boundary x MAC / device_time_s";
-  if (name == "relative_error_frobenius") return "||C - C64|| / ||C64||, Frobenius norms";
-  if (name == "setup_energy_J") return "sum of the set-up ledger's rows of programming and loading";
-  const Metric* metric = find_metric(name);
-  return metric != nullptr ? std::string(metric->description) : quantity.source;
-}
-
 double number_in(const Json& json, const char* key, const std::string& where) {
   if (!json.is_object() || !json.contains(key) || !json.at(key).is_number()) {
     fail_usage("{}: a figure holds no number '{}'", where, key);
@@ -99,6 +83,22 @@ Figure figure_from(const Json& json, const std::string& where) {
 }
 
 }  // namespace
+
+std::string quantity_formula(const std::string& name) {
+  for (int b = 0; b < kBoundaries; ++b) {
+    if (name == fmt::format("energy_B{}_J_per_mac", b)) {
+      return fmt::format("sum over ledger rows up to B{} of count x joules per action / MAC", b);
+    }
+  }
+  if (name == "data_movement_J_per_mac") return "ledger rows of category movement up to B2 / MAC";
+  if (name == "data_movement_share_frac") return "data_movement_J_per_mac / energy_B2_J_per_mac";
+  if (name == "throughput_mac_per_s") return "MAC / device_time_s";
+  if (name == "average_power_W") return "energy at the highest boundary x MAC / device_time_s";
+  if (name == "relative_error_frobenius") return "||C - C64|| / ||C64||, Frobenius norms";
+  if (name == "setup_energy_J") return "sum of the set-up ledger's rows of programming and loading";
+  const Metric* metric = find_metric(name);
+  return metric != nullptr ? std::string(metric->description) : std::string();
+}
 
 const Figure* MethodSheet::find(const std::string& name) const {
   const auto found = std::find_if(figures.begin(), figures.end(),
@@ -193,13 +193,17 @@ MethodSheet sheet_of(const Record& record) {
     figure.high = quantity.ci_high;
     figure.unit = unit_of(name);
     figure.provenance = quantity.provenance;
-    figure.formula = formula_of(name, quantity, record);
-    if (!quantity.source.empty()) figure.formula += "; " + quantity.source;
+    figure.formula = quantity_formula(name);
+    if (!quantity.source.empty()) {
+      figure.formula += (figure.formula.empty() ? "" : "; ") + quantity.source;
+    }
     for (int b = 0; b < kBoundaries; ++b) {
       if (name != fmt::format("energy_B{}_J_per_mac", b)) continue;
       highest = static_cast<Boundary>(b);
       figure.boundary = name_of(*highest);
       figure.inputs = constants_up_to(record, *highest);
+      figure.inputs.insert(figure.inputs.begin(),
+                           {"MAC", record.work.macs, "1", "logical MACs of the work"});
     }
     sheet.figures.push_back(std::move(figure));
   }

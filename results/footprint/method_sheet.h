@@ -52,6 +52,9 @@ MethodSheet sheet_from_json(const Json& json, const std::string& where);
 /// Formula, inputs, sources and omissions as text of at most `width` columns.
 std::string sheet_text(const MethodSheet& sheet, int width);
 
+/// How a record's quantity is formed, in the names of others; "" for an unknown one.
+std::string quantity_formula(const std::string& name);
+
 /// The sheet of a record's own figures: energies, movement, time and power.
 MethodSheet sheet_of(const Record& record);
 

@@ -144,6 +144,10 @@ std::vector<Section> sections_of(const View& view, const std::vector<LiteratureR
        "Speed against the MACs that each byte of compulsory traffic serves. A roof is "
        "the lowest one above all points of its machine in this report.",
        roofline_figure(view)});
+  sections.push_back({"method", "Method", "Method sheet",
+                      "How the figures are formed, and what they leave out; constants and their "
+                      "sources stand in each record's ledger.",
+                      method_section(view)});
   sections.erase(std::remove_if(sections.begin(), sections.end(),
                                 [](const Section& section) { return section.body.empty(); }),
                  sections.end());

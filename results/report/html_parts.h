@@ -24,6 +24,9 @@ void write_data(const View& view, const TextSink& out);
 /// How far each model is from the figure of its paper; "" where no run tells.
 std::string validations_section(const View& view);
 
+/// How figures are formed and what they leave out; "" when no record has an energy.
+std::string method_section(const View& view);
+
 /// Published machines, each with its source.
 std::string literature_section(const std::vector<LiteratureRow>& literature);
 

@@ -377,5 +377,12 @@ TEST(ReportLiterature, ChoiceByIdKindAndFamily) {
   EXPECT_THROW(chosen_literature(rows, "photonics"), jb::Error);
 }
 
+TEST(HtmlReport, HoldsTheMethodSheet) {
+  const std::string html = html_of(test::table_records());
+  EXPECT_NE(html.find("<section id=\"method\">"), std::string::npos);
+  EXPECT_NE(html.find("sum over ledger rows up to B2"), std::string::npos);
+  EXPECT_NE(html.find("host, fans and supply losses"), std::string::npos) << "what is not counted";
+}
+
 }  // namespace
 }  // namespace jb::results
