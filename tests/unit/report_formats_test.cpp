@@ -377,7 +377,7 @@ TEST(ReportLiterature, ChoiceByIdKindAndFamily) {
   EXPECT_THROW(chosen_literature(rows, "photonics"), jb::Error);
 }
 
-TEST(HtmlReport, HoldsTheMethodSheet) {
+TEST(ReportHtml, HoldsTheMethodSheet) {
   const std::string html = html_of(test::table_records());
   EXPECT_NE(html.find("<section id=\"method\">"), std::string::npos);
   EXPECT_NE(html.find("sum over ledger rows up to B2"), std::string::npos);
