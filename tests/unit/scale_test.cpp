@@ -84,7 +84,7 @@ TEST(ScaleWork, BadSizesAreRefused) {
   message_of([] { work_of("decoder:layers=2,width=10", 1, 0); });
   message_of([] { work_of("decoder:layers=0,width=10,heads=2", 1, 0); });
   message_of([] { work_of("decoder:depth=3", 1, 0); });
-  message_of([] { work_of("decoder:layers=1e3,width=8,heads=2", 1, 0); });
+  message_of([] { work_of("decoder:layers=1.5,width=8,heads=2", 1, 0); });
   message_of([] { work_of("no-such-network", 1, 0); });
   message_of([] { work_of("bert-base", 0, 0); });
 }
