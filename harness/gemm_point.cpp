@@ -110,6 +110,7 @@ Outcome run_gemm(const PointContext& context, Device& device, const GemmOperands
   const Clock::time_point start = Clock::now();
   const Execution execution = plan->execute(operands.a, operands.c, Draw{}, Direction::forward);
   const double host_time_s = elapsed_s(start);
+  if (context.options.on_executed) context.options.on_executed(*plan);
   counts.setup = plan->setup();
   counts.execution = execution.activity;
 

@@ -12,6 +12,10 @@
 #include "models/mlp.h"
 #include "results/record.h"
 
+namespace jb {
+class Plan;
+}
+
 namespace jb::harness {
 
 class WorkloadCache;  // harness/workload_cache.h
@@ -43,6 +47,8 @@ struct RunOptions {
   std::shared_ptr<const Metering> metering;
   /// The point's place among others whose windows are interleaved; null: it runs by itself.
   const Seat* seat = nullptr;
+  /// Op gemm: called with the plan after its product.
+  std::function<void(const Plan&)> on_executed;
   /// Op training: called after every step; false stops the training.
   std::function<bool(const TrainingProgress&)> on_training;
   /// Op training: the network at the end.

@@ -6,10 +6,10 @@
 
 namespace jb::analog::kernels {
 
-/// An ADC in numbers: z in LSB -> round(clamp(z, +-full_code) + bias) - bias.
+/// An ADC in numbers: z in LSB -> round(clamp(z, least_code, full_code) + bias) - bias.
 struct AdcNumbers {
   bool present;
-  double full_code, bias, lsb;
+  double least_code, full_code, bias, lsb;
 };
 
 /// See SumReadout; `per_sum` is the one that applies, `per_noise` takes noise to its unit.

@@ -27,7 +27,7 @@ const kernels::HostLoops<S>& loops() {
 }
 
 kernels::AdcNumbers numbers_of(const Adc& adc) {
-  return {adc.present(), adc.full_code(), adc.bias(), adc.lsb()};
+  return {adc.present(), adc.least_code(), adc.full_code(), adc.bias(), adc.lsb()};
 }
 
 std::int64_t length_of(std::span<const double> row) {

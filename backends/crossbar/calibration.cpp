@@ -59,6 +59,7 @@ double ratio(double reference, double now) {
 
 Reading CrossbarPlan::read(double age_s, std::uint64_t reading) const {
   const Config& config = machine_->config;
+  if (config.composed() || config.wires.present()) return read_composed(age_s, reading);
   const Pass settings = pass(false, {});
   const std::vector<RandomStream> white =
       white_streams("crossbar.white.calibration", settings.inputs.tiles);
@@ -160,8 +161,7 @@ CrossbarPlan::Probe CrossbarPlan::probe(std::int64_t vectors, std::uint64_t read
   }
   workspace_.full_scales.assign(static_cast<std::size_t>(vectors), top);
   const Draw draw{.call = kProbeCalls + reading};
-  out.seen = multiply<double, double>(pass(false, draw), effective_tiles<double>(false),
-                                      std::as_const(out.x).view(), out.y.view(), workspace_);
+  out.seen = multiply_as<double, double>(false, draw, std::as_const(out.x).view(), out.y.view());
   if (!offsets_.empty()) take_offsets(out.y.view());
   const OperandStatistics statistics = {measure_operand(std::as_const(out.x).view()), moments_};
   out.cost = machine_->counter().probe(vectors, rows(), cols(), statistics);

@@ -2,53 +2,118 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
+
+#include "backends/core/threads.h"
 
 namespace jb::crossbar {
-namespace {
-
-struct Pair {
-  double positive;
-  double negative;
-};
-
-/// Targets of a normalised weight (crossbar mapping "differential, one-sided").
-Pair targets(const WeightMapping& mapping, double w) {
-  const double level = mapping.level(w);
-  return {mapping.g_min + mapping.range * std::max(level, 0.0),
-          mapping.g_min + mapping.range * std::max(-level, 0.0)};
-}
-
-std::size_t pairs(std::int64_t cols) { return 2 * static_cast<std::size_t>(cols); }
-
-}  // namespace
 
 CellArray::CellArray(const Config& config, const DeviceInstance& instance, std::uint64_t scope)
     : config_(&config), devices_(config.cell, instance, scope) {}
+
+std::int64_t CellArray::columns(std::int64_t n) const noexcept {
+  if (!config_->mapping.unit_column()) return n;
+  return n + partition(n, config_->tile_cols, config_->rule).tiles;
+}
+
+bool CellArray::split() const noexcept {
+  const WireModel& wires = config_->wires;
+  // Interleaved pairs share their output line: there is one current only.
+  const bool shared = wires.present() && wires.topology == WireTopology::interleaved;
+  return config_->mapping.differential() && !shared &&
+         (config_->current_limit > 0 || wires.gated());
+}
+
+int CellArray::lanes() const noexcept {
+  return split() ? config_->mapping.cells() : config_->mapping.slices;
+}
 
 double CellArray::weight_unit() const noexcept {
   return integer() ? config_->mapping.range / config_->mapping.steps() : 1.0;
 }
 
 double CellArray::array_scale() const noexcept {
-  return config_->exact_weights() ? 1.0 : full_scale_ / config_->mapping.range;
+  if (config_->exact_weights()) return 1.0;
+  const WeightMapping& mapping = config_->mapping;
+  // The quotient in one rounding where there is no more to it.
+  if (mapping.slices == 1 && mapping.differential()) return full_scale_ / mapping.range;
+  return full_scale_ * mapping.per_array_unit();
 }
 
 bool CellArray::integer() const noexcept {
-  return config_->cell.ideal && config_->mapping.steps() > 0;
+  const WeightMapping& mapping = config_->mapping;
+  // One cell alone also carries g_min, and lines in the way make any number of a step.
+  return config_->cell.ideal && mapping.steps() > 0 && !config_->wires.present() &&
+         (mapping.g_min == 0 || (mapping.differential() && !split()));
+}
+
+double CellArray::relative_weight(MatrixView<const double> weights, std::int64_t row,
+                                  std::int64_t col) const noexcept {
+  return full_scale_ > 0 && col < weights.cols ? weights(row, col) / full_scale_ : 0.0;
+}
+
+void CellArray::target_levels(MatrixView<const double> weights, std::int64_t row,
+                              std::span<double> out) const {
+  const WeightMapping& mapping = config_->mapping;
+  const auto cells = static_cast<std::size_t>(mapping.cells());
+  const std::int64_t cols = columns(weights.cols);
+  for (std::int64_t col = 0; col < cols; ++col) {
+    mapping.levels(relative_weight(weights, row, col),
+                   out.subspan(static_cast<std::size_t>(col) * cells, cells));
+  }
+  if (flips_.size() == 0) return;
+  const std::int64_t tile = partition(weights.rows, config_->tile_rows, config_->rule).tile_of(row);
+  for (std::int64_t i = 0; i < flips_.cols(); ++i) {
+    double& level = out[static_cast<std::size_t>(i)];
+    if (flips_(tile, i) != 0) level = mapping.steps() - level;
+  }
+}
+
+void CellArray::targets(MatrixView<const double> weights, std::int64_t row,
+                        std::span<double> out) const {
+  target_levels(weights, row, out);
+  for (double& value : out) value = config_->mapping.conductance(value);
+}
+
+void CellArray::choose_flips(MatrixView<const double> weights) {
+  flips_ = {};
+  const WeightMapping& mapping = config_->mapping;
+  if (!mapping.flip) return;
+  const Partition rows = partition(weights.rows, config_->tile_rows, config_->rule);
+  const std::int64_t width = columns(weights.cols) * mapping.slices;
+  Matrix<std::uint8_t> flips(rows.tiles, width);
+  parallel_for(rows.tiles, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<double> levels(static_cast<std::size_t>(width));
+    std::vector<double> sums(static_cast<std::size_t>(width));
+    for (std::int64_t tile = begin; tile < end; ++tile) {
+      std::fill(sums.begin(), sums.end(), 0.0);
+      for (std::int64_t row = 0; row < rows.length(tile); ++row) {
+        target_levels(weights, rows.begin(tile) + row, levels);
+        for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += levels[i];
+      }
+      // All inputs on would set the converter's top bit (Shafiee et al., ISCA 2016, section IV).
+      const double half = 0.5 * mapping.steps() * static_cast<double>(rows.length(tile));
+      for (std::int64_t i = 0; i < weights.cols * mapping.slices; ++i) {
+        flips(tile, i) = sums[static_cast<std::size_t>(i)] >= half ? 1 : 0;
+      }
+    }
+  });
+  flips_ = std::move(flips);
 }
 
 void CellArray::program(MatrixView<const double> weights, double full_scale, std::uint64_t event) {
   full_scale_ = full_scale;
+  choose_flips(weights);
   if (config_->cell.ideal) return;
   devices_.program(
-      weights.rows, 2 * weights.cols,
+      weights.rows, columns(weights.cols) * config_->mapping.cells(),
       [&](std::int64_t row, std::span<float> target) {
-        for (std::int64_t col = 0; col < weights.cols; ++col) {
-          const double w = full_scale_ > 0 ? weights(row, col) / full_scale_ : 0.0;
-          const Pair pair = targets(config_->mapping, w);
-          target[static_cast<std::size_t>(2 * col)] = static_cast<float>(pair.positive);
-          target[static_cast<std::size_t>(2 * col + 1)] = static_cast<float>(pair.negative);
-        }
+        thread_local std::vector<double> g;
+        g.resize(target.size());
+        targets(weights, row, g);
+        std::transform(g.begin(), g.end(), target.begin(),
+                       [](double x) { return static_cast<float>(x); });
       },
       event);
 }
@@ -86,16 +151,11 @@ void CellArray::shift(MatrixView<double> weights, std::int64_t row,
 void CellArray::conductances(MatrixView<const double> weights, std::int64_t row,
                              const CellClock& clock, std::span<double> out) const {
   if (config_->cell.ideal) {
-    for (std::int64_t col = 0; col < weights.cols; ++col) {
-      const double w = full_scale_ > 0 ? weights(row, col) / full_scale_ : 0.0;
-      const Pair target = targets(config_->mapping, w);
-      out[static_cast<std::size_t>(2 * col)] = target.positive;
-      out[static_cast<std::size_t>(2 * col + 1)] = target.negative;
-    }
+    targets(weights, row, out);
     return;
   }
   thread_local std::vector<float> g;
-  g.resize(pairs(weights.cols));
+  g.resize(out.size());
   devices_.conductances(row, clock, g);
   std::copy(g.begin(), g.end(), out.begin());
 }
@@ -108,32 +168,50 @@ void CellArray::effective(MatrixView<const double> weights, std::int64_t row,
     }
     return;
   }
-  if (config_->cell.ideal) {
-    const WeightMapping& mapping = config_->mapping;
-    for (std::int64_t col = 0; col < weights.cols; ++col) {
-      const double w = full_scale_ > 0 ? weights(row, col) / full_scale_ : 0.0;
-      out[static_cast<std::size_t>(col)] = integer() ? mapping.code(w) : mapping.range * w;
-    }
+  std::vector<double> g(static_cast<std::size_t>(columns(weights.cols) * config_->mapping.cells()));
+  if (integer()) {
+    target_levels(weights, row, g);
+  } else {
+    conductances(weights, row, clock, g);
+  }
+  combine(g, out);
+}
+
+void CellArray::effective(std::int64_t row, const CellClock& clock, std::span<float> out) const {
+  if (static_cast<std::int64_t>(out.size()) == devices_.width()) {
+    devices_.conductances(row, clock, out);
     return;
   }
-  std::vector<double> g(pairs(weights.cols));
-  conductances(weights, row, clock, g);
-  for (std::size_t col = 0; col < g.size() / 2; ++col) out[col] = g[2 * col] - g[2 * col + 1];
+  thread_local std::vector<float> g;
+  g.resize(2 * out.size());
+  devices_.conductances(row, clock, g);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = g[2 * i] - g[2 * i + 1];
+}
+
+void CellArray::combine(std::span<const double> g, std::span<double> out) const {
+  if (out.size() == g.size()) {
+    std::copy(g.begin(), g.end(), out.begin());
+    return;
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = g[2 * i] - g[2 * i + 1];
 }
 
 void CellArray::white_variance(MatrixView<const double> weights, std::int64_t row,
                                const CellClock& clock, std::span<double> out) const {
   thread_local std::vector<float> g;
   thread_local std::vector<float> std;
-  std::vector<double> exact(pairs(weights.cols));
+  std::vector<double> exact(
+      static_cast<std::size_t>(columns(weights.cols) * config_->mapping.cells()));
   conductances(weights, row, clock, exact);
   g.assign(exact.begin(), exact.end());
   std.resize(g.size());
   devices_.white_std(g, std);
   const auto square = [](float x) { return static_cast<double>(x) * static_cast<double>(x); };
-  for (std::size_t col = 0; col < g.size() / 2; ++col) {
-    out[col] = square(std[2 * col]) + square(std[2 * col + 1]);
+  if (out.size() == g.size()) {
+    std::transform(std.begin(), std.end(), out.begin(), square);
+    return;
   }
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = square(std[2 * i]) + square(std[2 * i + 1]);
 }
 
 }  // namespace jb::crossbar

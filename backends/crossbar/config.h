@@ -1,6 +1,7 @@
 #pragma once
 // What a device file says about a crossbar, checked and in the form the model computes with.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -9,41 +10,43 @@
 #include "backends/analog/converter_errors.h"
 #include "backends/core/parameters.h"
 #include "backends/crossbar/cell_model.h"
+#include "backends/crossbar/mapping.h"
 #include "backends/crossbar/pulses.h"
 #include "backends/crossbar/tiling.h"
+#include "backends/crossbar/wires.h"
 
 namespace jb::crossbar {
 
 /// Keys of crossbar device files; a static object.
 [[nodiscard]] const std::vector<ParameterSpec>& parameter_schema();
 
-/// Weights on differential one-sided pairs: g+ = g_min + range max(w, 0),
-/// g- = g_min + range max(-w, 0), with w = B / max|B| in [-1, 1].
-struct WeightMapping {
-  double g_min = 0;         ///< conductance of an unused cell, relative to g_max
-  double range = 1;         ///< 1 - g_min
-  double weight_steps = 0;  ///< 2^(weight bits - 1) - 1 steps of w; 0: analog
-  double cell_steps = 0;    ///< 2^(cell bits) - 1 steps of a conductance; 0: analog
-
-  /// Steps that a programmed weight is a whole number of; 0 when it is analog.
-  [[nodiscard]] double steps() const noexcept { return cell_steps > 0 ? cell_steps : weight_steps; }
-  /// Target of w: the signed number of steps, or w itself when analog.
-  [[nodiscard]] double code(double w) const noexcept {
-    const double quantised =
-        weight_steps > 0 ? analog::round_half_even(w * weight_steps) / weight_steps : w;
-    if (cell_steps > 0) return analog::round_half_even(quantised * cell_steps);
-    return weight_steps > 0 ? analog::round_half_even(w * weight_steps) : w;
-  }
-  /// Target of w as a fraction of `range`, signed.
-  [[nodiscard]] double level(double w) const noexcept {
-    return steps() > 0 ? code(w) / steps() : w;
-  }
-};
-
 enum class InputRange : std::uint8_t {
   per_vector,  ///< full scale is max|x| of each input vector
   fixed,       ///< full scale is input.max; larger inputs are clipped
 };
+
+/// How an input's code reaches the array.
+enum class InputCoding : std::uint8_t {
+  multi_bit,    ///< one voltage of as many levels
+  bit_serial,   ///< planes of a few bits after each other, lowest first
+  pulse_width,  ///< one pulse of as many time slots
+};
+
+/// How the range of the output converters is found.
+enum class AdcRangeRule : std::uint8_t {
+  max,         ///< nothing clips
+  granular,    ///< a step is the least current of one cell
+  calibrated,  ///< a percentile of what calibration vectors give
+  given,
+};
+
+/// Ends of a converter's range, in array units.
+struct AdcRange {
+  double low = 0;
+  double high = 0;
+};
+
+inline constexpr int kMostSlices = 16;
 
 struct Config {
   std::int64_t tile_rows = 0;   ///< inputs per tile; 0: as many as needed
@@ -60,11 +63,20 @@ struct Config {
   analog::Dac dac;
   InputRange input_range = InputRange::per_vector;
   double input_max = 1;
+  InputCoding coding = InputCoding::multi_bit;
+  int plane_bits = 1;                ///< bits of a plane when bit-serial
+  bool analog_accumulation = false;  ///< planes are added before the one conversion
+  double current_limit = 0;          ///< of a column of cells, in array units; 0: none
+  WireModel wires;
 
   int adc_bits = 0;
   analog::AdcStyle adc_style = analog::AdcStyle::sign_magnitude;
-  bool adc_range_given = false;  ///< else +-(inputs in use of the tile)
-  double adc_limit = 1;          ///< in array units: sums of g x, both relative to full scale
+  AdcRangeRule adc_rule = AdcRangeRule::max;
+  bool adc_signed = true;
+  AdcRange adc_given;  ///< in array units: sums of g x, both relative to full scale
+  std::array<double, kMostSlices> adc_scale{};  ///< of each slice's range
+  double adc_percentile = 1;                    ///< calibrated: share of |samples| inside
+  std::int64_t adc_vectors = 0;                 ///< calibrated: vectors that are read
   double adc_gain_error = 0;
   double adc_offset_error = 0;        ///< in LSB
   analog::ConverterModel converters;  ///< the same and how they drift and are trimmed
@@ -82,8 +94,22 @@ struct Config {
   double update_time_s = 0;
   double program_row_time_s = 0;
 
-  /// The converter behind an output of a tile with `inputs` inputs in use; none for 0 bits.
-  [[nodiscard]] analog::Adc adc(std::int64_t inputs) const;
+  /// Planes of an input code: 1 unless bit-serial.
+  [[nodiscard]] int planes() const noexcept;
+  /// Conversions behind one output of one tile and product: slices, times planes where each is
+  /// converted; the unit column's are apart.
+  [[nodiscard]] std::int64_t conversions() const noexcept {
+    return mapping.slices * (analog_accumulation ? 1 : planes());
+  }
+  /// Time steps of one product: planes, or slots of the longest pulse.
+  [[nodiscard]] double input_steps() const noexcept;
+  /// The converter behind a slice of an output of a tile with `inputs` inputs in use; none for 0
+  /// bits. A calibrated range is known to the plan that measured it.
+  [[nodiscard]] analog::Adc adc(std::int64_t inputs, int slice = 0) const;
+  [[nodiscard]] analog::Adc adc_over(const AdcRange& range) const;
+  /// True when a product needs more than one converted reading per output and tile, or digital
+  /// corrections of it.
+  [[nodiscard]] bool composed() const noexcept;
   /// True when neither converters nor noise need conductances: the array is the matrix itself.
   [[nodiscard]] bool exact_weights() const noexcept;
   /// Short name of the model variant ("differential/pcm-hermes-2dev/dac8/adc8").

@@ -1,5 +1,7 @@
 // Keys of crossbar device files. Defaults describe an ideal, unpriced machine.
 
+#include <fmt/format.h>
+
 #include "backends/crossbar/config.h"
 
 namespace jb::crossbar {
@@ -18,16 +20,68 @@ void add_array(Schema& s) {
       integer_spec("tile.count", "1", 0, 1 << 24, "tiles of the machine; 0: as many as needed", 0));
   s.push_back(choice_spec("tile.partition", {"fill", "equal"},
                           "full tiles first, or tiles of nearly equal size", "fill"));
-  s.push_back(integer_spec("weight.bits", "1", 0, 16,
-                           "bits of a weight, sign included; 0: analog weights", 0));
-  s.push_back(integer_spec("cell.bits", "1", 0, 16,
-                           "bits of a cell: 2^bits conductance levels; 0: analog cells", 0));
-  s.push_back(number_spec("cell.on_off", "1", 0, 1e15,
-                          "G_max / G_min of a cell, above 1; 0: G_min is 0", 0.0));
   s.push_back(number_spec("cell.g_max_uS", "uS", 1e-6, 1e9,
                           "largest conductance, to which program.c0 ... c4 refer", 25.0));
   s.push_back(integer_spec("cell.per_polarity", "1", 1, 16,
                            "physical cells whose sum is one conductance of a pair", 1));
+}
+
+void add_mapping(Schema& s) {
+  s.push_back(choice_spec(
+      "weight.mapping", {"differential", "differential-two-sided", "offset", "offset-unit-column"},
+      "how signs are told: pairs of cells with one idle, pairs of constant sum, one cell about a "
+      "middle subtracted digitally, or about the reading of a column of zero weights per tile",
+      "differential"));
+  s.push_back(integer_spec("weight.bits", "1", 0, 16,
+                           "bits of a weight, sign included; 0: analog weights", 0));
+  s.push_back(integer_spec("weight.slices", "1", 1, kMostSlices,
+                           "cells (or pairs) over which the bits of a weight are spread", 1));
+  s.push_back(number_spec("weight.percentile", "1", 0.5, 1,
+                          "full scale of the mapping is this percentile of the weights, from "
+                          "either end; weights beyond are clipped. 1: the largest magnitude",
+                          1.0));
+  s.push_back(number_spec("weight.max", "1", 0, 1e300,
+                          "full scale of the mapping in units of B, larger weights are clipped; "
+                          "0: by weight.percentile",
+                          0.0));
+  s.push_back(flag_spec("weight.flip",
+                        "offset slices: a column of a tile that is more than half full holds its "
+                        "complement, which the digital side takes back (saves a bit of the ADC)",
+                        false));
+  s.push_back(flag_spec("emulate_crosssim_offset_gain",
+                        "offset in one slice: divide by the range of the cells instead of the "
+                        "narrowed one, as CrossSim V3.2 does (a gain of (L - 2) / (L - 1))",
+                        false));
+  s.push_back(integer_spec("cell.bits", "1", 0, 16,
+                           "bits of a cell: 2^bits conductance levels; 0: analog cells", 0));
+  s.push_back(number_spec("cell.on_off", "1", 0, 1e15,
+                          "G_max / G_min of a cell, above 1; 0: G_min is 0", 0.0));
+}
+
+void add_wires(Schema& s) {
+  s.push_back(choice_spec("wire.topology",
+                          {"none", "input-source", "interleaved", "separate-source"},
+                          "resistive lines: none, drivers on input lines (pairs in arrays of their "
+                          "own, or input lines of pairs interleaved on shared output lines), or "
+                          "supply lines beside the output lines with inputs at the gates",
+                          "none"));
+  s.push_back(number_spec("wire.row_ohm", "ohm", 0, 1e9,
+                          "resistance of an input (or supply) line from one cell to the next",
+                          0.0));
+  s.push_back(number_spec("wire.col_ohm", "ohm", 0, 1e9,
+                          "resistance of an output line from one cell to the next", 0.0));
+  s.push_back(flag_spec("wire.gates",
+                        "separate-source: an input of zero cuts its cells off, so that the network "
+                        "changes with each vector; false: cells always conduct",
+                        true));
+  s.push_back(choice_spec("wire.solution", {"exact", "ladders"},
+                          "exact: the whole network; ladders: each line alone, a cheap "
+                          "approximation for sweeps",
+                          "exact"));
+  s.push_back(number_spec("column.current_limit", "1", 0, 1e9,
+                          "largest current of a column of cells, clipped before pairs are "
+                          "subtracted, in array units; 0: none",
+                          0.0));
 }
 
 void add_cell(Schema& s) {
@@ -109,7 +163,20 @@ void add_environment(Schema& s) {
 
 void add_converters(Schema& s) {
   s.push_back(integer_spec("dac.bits", "1", 0, 16,
-                           "bits of the sign-magnitude input converter; 0: none", 0));
+                           "bits of the input converter, the sign included; 0: none", 0));
+  s.push_back(choice_spec("dac.style", {"sign-magnitude", "unsigned"},
+                          "codes from -(2^(bits-1) - 1) to 2^(bits-1) - 1, or from 0 to 2^bits - 1 "
+                          "(negative inputs become 0)",
+                          "sign-magnitude"));
+  s.push_back(choice_spec("input.coding", {"multi-bit", "bit-serial", "pulse-width"},
+                          "an input as one voltage, as planes of input.plane_bits after each "
+                          "other, or as one pulse of 2^bits - 1 slots",
+                          "multi-bit"));
+  s.push_back(integer_spec("input.plane_bits", "1", 1, 16, "bit-serial: bits of a plane", 1));
+  s.push_back(choice_spec("input.accumulation", {"digital", "analog"},
+                          "bit-serial: each plane is converted, or planes are added before one "
+                          "conversion",
+                          "digital"));
   s.push_back(choice_spec("input.range", {"per_vector", "fixed"},
                           "full scale of inputs: max|x| of each vector, or input.max",
                           "per_vector"));
@@ -119,12 +186,35 @@ void add_converters(Schema& s) {
   s.push_back(choice_spec("adc.style", {"quantizer", "sign-magnitude"},
                           "2^bits levels without a zero, or 2^bits - 1 with one",
                           "sign-magnitude"));
-  s.push_back(choice_spec("adc.range", {"max", "given"},
-                          "+- inputs in use of the tile, or +- adc.limit", "max"));
+  s.push_back(choice_spec("adc.range", {"max", "granular", "calibrated", "given"},
+                          "nothing clips; steps of the least current of one cell; a percentile "
+                          "of what calibration vectors give; or adc.limit, adc.low and adc.high",
+                          "max"));
   s.push_back(number_spec("adc.limit", "1", 1e-9, 1e9,
-                          "range when adc.range is given, in array units (sums of g x, relative "
-                          "to G_max and to full-scale inputs)",
+                          "range when adc.range is given: +- this, in array units (sums of g x, "
+                          "relative to G_max and to full-scale inputs)",
                           1.0));
+  s.push_back(number_spec("adc.low", "1", -1e9, 1e9,
+                          "lower end when adc.range is given, in array units; 0 here and in "
+                          "adc.high: +-adc.limit",
+                          0.0));
+  s.push_back(number_spec("adc.high", "1", -1e9, 1e9,
+                          "upper end when adc.range is given, in array units", 0.0));
+  s.push_back(choice_spec("adc.sign", {"auto", "signed", "unsigned"},
+                          "whether ranges other than given are about zero or begin there; auto: "
+                          "unsigned for a quantizer of unsigned inputs on offset weights",
+                          "auto"));
+  for (int slice = 0; slice < kMostSlices; ++slice) {
+    s.push_back(number_spec(fmt::format("adc.scale_{}", slice), "1", 1e-9, 1e9,
+                            fmt::format("multiplies the range of the ADCs of slice {}, counted "
+                                        "from the lowest bits",
+                                        slice),
+                            1.0));
+  }
+  s.push_back(number_spec("adc.percentile", "1", 0.5, 1,
+                          "calibrated: share of the samples' magnitudes inside the range", 0.9999));
+  s.push_back(integer_spec("adc.calibration_vectors", "1", 1, 4096,
+                           "calibrated: vectors of normal random inputs that are read", 64));
   s.push_back(number_spec("adc.gain_error", "1", 0, 1,
                           "std of the static gain error of each converter", 0.0));
   s.push_back(number_spec("adc.offset_error", "1", 0, 1e3,
@@ -242,6 +332,8 @@ void add_area(Schema& s) {
 Schema make_schema() {
   Schema s;
   add_array(s);
+  add_mapping(s);
+  add_wires(s);
   add_cell(s);
   add_environment(s);
   add_converters(s);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 
 #include "backends/core/threads.h"
@@ -38,6 +39,19 @@ OperandMoments checked_moments(const ConstMatrixRef& x, std::string_view what) {
 std::uint64_t scope_of_tile(std::uint64_t scope, std::int64_t tile) {
   // Odd multiplier of SplitMix64 (Steele et al., OOPSLA 2014): distinct scopes for distinct tiles.
   return scope + 0x9e3779b97f4a7c15ULL * static_cast<std::uint64_t>(tile + 1);
+}
+
+/// Rows of a matrix from a function that gives them in float64.
+template <class U, class F>
+void fill_rows(Matrix<U>& full, F&& fill_row) {
+  parallel_for(full.rows(), kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<double> values(static_cast<std::size_t>(full.cols()));
+    for (std::int64_t row = begin; row < end; ++row) {
+      fill_row(row, std::span<double>(values));
+      std::transform(values.begin(), values.end(), full.data() + row * full.cols(),
+                     [](double v) { return static_cast<U>(v); });
+    }
+  });
 }
 
 void add_lint(std::vector<std::string>& lints, std::int64_t clipped, std::int64_t all,
@@ -88,7 +102,9 @@ double CrossbarPlan::cell_age() const noexcept {
 }
 
 void CrossbarPlan::program(std::uint64_t event) {
-  const double full_scale = machine_->config.headroom * moments_.max_abs;
+  const WeightMapping& mapping = machine_->config.mapping;
+  const double full_scale =
+      machine_->config.headroom * mapping.full_scale(std::as_const(weights_).view());
   cells_.program(std::as_const(weights_).view(), full_scale, event);
   faults_ = cells_.faults();
   event_ = event;
@@ -97,6 +113,9 @@ void CrossbarPlan::program(std::uint64_t event) {
   start_trims_ = {};
   forget_corrections();
   drop_effective();
+  if (machine_->config.adc_bits > 0 && machine_->config.adc_rule == AdcRangeRule::calibrated) {
+    measure_ranges();
+  }
   if (resident_ && machine_->config.default_calibration != "none") take_reference();
 }
 
@@ -121,7 +140,8 @@ void CrossbarPlan::draw_converters() {
     const Matrix<double>* const trims = direction == 0 && trims_.size() > 0 ? &trims_ : nullptr;
     if (!model.present() && trims == nullptr) continue;
     const Layout layout = layout_of(machine_->config, rows(), cols(), direction == 1);
-    const std::int64_t outputs = direction == 1 ? rows() : cols();
+    const std::int64_t slices = machine_->config.mapping.slices;
+    const std::int64_t outputs = (direction == 1 ? rows() : cells_.columns(cols())) * slices;
     const std::uint64_t side = direction == 1 ? tag_of("rows") : tag_of("columns");
     const analog::ConverterErrors errors(
         model, machine_->instance.seed, machine_->instance.instance,
@@ -134,10 +154,10 @@ void CrossbarPlan::draw_converters() {
       errors.row(t, age_s, machine_->epoch.temperature_C, gain,
                  {offsets.data() + t * outputs, width});
       if (trims == nullptr) continue;
-      for (std::size_t j = 0; j < width; ++j) {
-        const double all =
-            (1.0 + static_cast<double>(gain[j])) * (*trims)(t, static_cast<std::int64_t>(j));
-        gain[j] = static_cast<float>(all - 1.0);
+      // One trim for all slices of a column; unit columns keep the gain they have.
+      for (std::int64_t i = 0; i < cols() * slices; ++i) {
+        float& own = gain[static_cast<std::size_t>(i)];
+        own = static_cast<float>((1.0 + static_cast<double>(own)) * (*trims)(t, i / slices) - 1.0);
       }
     }
     gain_[direction] = std::move(gains);
@@ -171,7 +191,7 @@ Pass CrossbarPlan::pass(bool transposed, const Draw& draw) const {
   const int direction = transposed ? 1 : 0;
   for (std::int64_t t = 0; t < layout.inputs.tiles; ++t) {
     TileOutput tile;
-    tile.adc = config.adc(layout.inputs.length(t)).scaled(range_);
+    tile.adc = converter(layout.inputs.length(t), 0);
     tile.array_per_sum = unit;
     tile.lsb_per_sum = unit / tile.adc.lsb();
     if (gain_[direction].size() > 0) {
@@ -195,33 +215,68 @@ CrossbarPlan::Packed<double>& CrossbarPlan::packed<double>(bool transposed) {
 }
 
 template <class U>
-const PackedTiles<U>& CrossbarPlan::effective_tiles(bool transposed) {
-  Packed<U>& cache = packed<U>(transposed);
-  if (cache.valid) return cache.tiles;
-  const Config& config = machine_->config;
+Matrix<U> CrossbarPlan::effective_matrix(const CellClock& clock) const {
   const MatrixView<const double> weights = std::as_const(weights_).view();
-  const CellClock clock = clock_at(config.cell, cell_age(), machine_->epoch.temperature_C);
-  const Partition inputs = layout_of(config, rows(), cols(), transposed).inputs;
-  const auto matrix_of = [&](auto fill_row) {
-    Matrix<U> full(rows(), cols());
-    parallel_for(rows(), kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<double> values(static_cast<std::size_t>(cols()));
-      for (std::int64_t row = begin; row < end; ++row) {
-        fill_row(row, std::span<double>(values));
-        std::transform(values.begin(), values.end(), full.data() + row * cols(),
-                       [](double v) { return static_cast<U>(v); });
-      }
-    });
+  const std::int64_t width = cells_.columns(cols()) * cells_.lanes();
+  Matrix<U> full(rows(), width);
+  if (machine_->config.wires.present()) {
+    const Partition tiles = layout_of(machine_->config, rows(), cols(), false).inputs;
+    for (std::int64_t t = 0; t < tiles.tiles; ++t) solve_wires(clock, t, full);
     return full;
-  };
-  const Matrix<U> effective = matrix_of(
-      [&](std::int64_t row, std::span<double> out) { cells_.effective(weights, row, clock, out); });
-  Matrix<U> variances;
-  if (config.cell.has_white()) {
-    variances = matrix_of([&](std::int64_t row, std::span<double> out) {
-      cells_.white_variance(weights, row, clock, out);
-    });
   }
+  if constexpr (std::is_same_v<U, float>) {
+    if (!machine_->config.cell.ideal) {
+      parallel_for(rows(), kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          cells_.effective(row, clock,
+                           {full.data() + row * width, static_cast<std::size_t>(width)});
+        }
+      });
+      return full;
+    }
+  }
+  fill_rows(full, [&](std::int64_t row, std::span<double> out) {
+    cells_.effective(weights, row, clock, out);
+  });
+  return full;
+}
+
+template <class U>
+Matrix<U> CrossbarPlan::variance_matrix(const CellClock& clock) const {
+  if (!machine_->config.cell.has_white()) return {};
+  const MatrixView<const double> weights = std::as_const(weights_).view();
+  Matrix<U> full(rows(), cells_.columns(cols()) * cells_.lanes());
+  fill_rows(full, [&](std::int64_t row, std::span<double> out) {
+    cells_.white_variance(weights, row, clock, out);
+  });
+  return full;
+}
+
+template Matrix<double> CrossbarPlan::effective_matrix(const CellClock&) const;
+template Matrix<double> CrossbarPlan::variance_matrix(const CellClock&) const;
+
+template <class U>
+const CrossbarPlan::Packed<U>& CrossbarPlan::effective(bool transposed) {
+  Packed<U>& cache = packed<U>(transposed);
+  if (cache.valid) return cache;
+  const Config& config = machine_->config;
+  const CellClock clock = clock_at(config.cell, cell_age(), machine_->epoch.temperature_C);
+  const Matrix<U> effective = effective_matrix<U>(clock);
+  const Matrix<U> variances = variance_matrix<U>(clock);
+  cache.valid = true;
+  if constexpr (std::is_same_v<U, float>) {
+    const ComposedPass settings = composed_pass(transposed, {});
+    if (sliced_way(settings) != SlicedWay::none) {
+      cache.sliced = lay_out(settings, effective.view(), variances.view());
+      return cache;
+    }
+  }
+  if (config.composed()) {
+    cache.lanes = pack_lanes<U>(composed_pass(transposed, {}), effective.view(), variances.view());
+    if (config.wires.gated()) cache.lanes.gated = gated_columns(clock);
+    return cache;
+  }
+  const Partition inputs = layout_of(config, rows(), cols(), transposed).inputs;
   std::vector<MatrixView<const U>> segments;
   const auto add_tile = [&](const Matrix<U>& full, std::int64_t t) {
     const MatrixView<const U> driven = transposed ? full.view().transposed() : full.view();
@@ -232,37 +287,66 @@ const PackedTiles<U>& CrossbarPlan::effective_tiles(bool transposed) {
     if (config.cell.has_white()) add_tile(variances, t);
   }
   cache.tiles.segments = pack_segments<U>(segments);
-  cache.valid = true;
-  return cache.tiles;
+  return cache;
 }
 
-bool CrossbarPlan::sums_fit_float(const Layout& layout) const noexcept {
-  if (!cells_.integer() || machine_->config.dac.bits == 0) return true;
+bool CrossbarPlan::sums_fit_float(bool transposed) const noexcept {
+  const Config& config = machine_->config;
+  if (!cells_.integer() || config.dac.bits == 0) return true;
   constexpr double kExactFloatIntegers = 16777216.0;  // 2^24
-  return static_cast<double>(layout.inputs.longest()) * machine_->config.dac.full_code() *
-             machine_->config.mapping.steps() <
+  const std::int64_t longest = layout_of(config, rows(), cols(), transposed).inputs.longest();
+  return static_cast<double>(longest) * config.dac.full_code() * config.mapping.steps() <
          kExactFloatIntegers;
 }
+
+template <class T, class U>
+Saturation CrossbarPlan::multiply_as(bool transposed, const Draw& draw, const ConstMatrixRef& a,
+                                     const MatrixRef& c) {
+  const Packed<U>& operand = effective<U>(transposed);
+  if constexpr (std::is_same_v<U, float>) {
+    if (operand.sliced.way != SlicedWay::none) {
+      return multiply_sliced(composed_pass(transposed, draw), operand.sliced, a.as<float>(),
+                             c.as<float>(), workspace_);
+    }
+  }
+  if (machine_->config.composed()) {
+    return multiply_composed<T, U>(composed_pass(transposed, draw), operand.lanes, a.as<T>(),
+                                   c.as<T>(), workspace_);
+  }
+  return multiply<T, U>(pass(transposed, draw), operand.tiles, a.as<T>(), c.as<T>(), workspace_);
+}
+
+template Saturation CrossbarPlan::multiply_as<double, double>(bool, const Draw&,
+                                                              const ConstMatrixRef&,
+                                                              const MatrixRef&);
 
 Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                                 Direction direction) {
   const bool transposed = direction == Direction::transposed;
   const GemmShape shape = check_execute_operands(rows(), cols(), transposed, a, c);
+  if (transposed && machine_->config.mapping.flip) {
+    fail_usage(
+        "device '{}': a product with B^T would drive flipped columns, which hold complements; set "
+        "weight.flip to false for training",
+        machine_->spec.name());
+  }
+  if (transposed && machine_->config.wires.gated()) {
+    fail_usage(
+        "device '{}': inputs at gates drive the rows only, so that there is no product with B^T; "
+        "set wire.gates to false or wire.topology to input-source for training",
+        machine_->spec.name());
+  }
   const OperandMoments moments = checked_moments(a, "A", workspace_.full_scales);
   // A reloaded operand is programmed anew for each call, with the errors of that call.
   if (!resident_ && (!programmed_ || event_ != draw.call)) program(draw.call);
-  const Pass settings = pass(transposed, draw);
-  const Layout layout = layout_of(machine_->config, rows(), cols(), transposed);
   Saturation seen;
   if (a.type == ElementType::f64) {
-    seen = multiply<double, double>(settings, effective_tiles<double>(transposed), a.as<double>(),
-                                    c.as<double>(), workspace_);
-  } else if (sums_fit_float(layout)) {
-    seen = multiply<float, float>(settings, effective_tiles<float>(transposed), a.as<float>(),
-                                  c.as<float>(), workspace_);
+    seen = multiply_as<double, double>(transposed, draw, a, c);
+  } else if (sums_fit_float(transposed) ||
+             sliced_way(composed_pass(transposed, draw)) == SlicedWay::bytes) {
+    seen = multiply_as<float, float>(transposed, draw, a, c);
   } else {
-    seen = multiply<float, double>(settings, effective_tiles<double>(transposed), a.as<float>(),
-                                   c.as<float>(), workspace_);
+    seen = multiply_as<float, double>(transposed, draw, a, c);
   }
   if (!transposed && !offsets_.empty()) {
     if (a.type == ElementType::f64) {

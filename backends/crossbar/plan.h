@@ -8,9 +8,12 @@
 
 #include "backends/backend.h"
 #include "backends/crossbar/cell_array.h"
+#include "backends/crossbar/composed_product.h"
 #include "backends/crossbar/config.h"
 #include "backends/crossbar/counts.h"
 #include "backends/crossbar/product.h"
+#include "backends/crossbar/sliced_product.h"
+#include "backends/inspectable.h"
 
 namespace jb::crossbar {
 
@@ -40,7 +43,7 @@ struct Reading {
   std::vector<double> columns;
 };
 
-class CrossbarPlan final : public Plan {
+class CrossbarPlan final : public Plan, public Inspectable {
  public:
   CrossbarPlan(std::shared_ptr<Machine> machine, const GemmShape& shape, const ConstMatrixRef& b,
                OperandMode mode, const PlanOptions& options);
@@ -57,6 +60,8 @@ class CrossbarPlan final : public Plan {
   [[nodiscard]] bool updates_by_outer_products() const override;
   Activity update_outer(const ConstMatrixRef& x, const ConstMatrixRef& d, double scale,
                         const Draw& draw, const MatrixRef& stored) override;
+
+  void inspect(const Sink& sink) const override;
 
   /// The device's clock moved.
   void age_changed();
@@ -76,6 +81,8 @@ class CrossbarPlan final : public Plan {
   struct Packed {
     bool valid = false;
     PackedTiles<U> tiles;
+    PackedLanes<U> lanes;  ///< of composed products, instead of tiles
+    SlicedOperand sliced;  ///< of those that go the fast way, instead of lanes
   };
 
   [[nodiscard]] std::int64_t rows() const noexcept { return weights_.rows(); }
@@ -89,11 +96,19 @@ class CrossbarPlan final : public Plan {
   void program(std::uint64_t event);
   void drop_effective();
   void draw_converters();
-  [[nodiscard]] bool sums_fit_float(const Layout& layout) const noexcept;
+  [[nodiscard]] bool sums_fit_float(bool transposed) const noexcept;
   [[nodiscard]] Pass pass(bool transposed, const Draw& draw) const;
   [[nodiscard]] std::vector<RandomStream> white_streams(std::string_view what,
                                                         std::int64_t tiles) const;
+  [[nodiscard]] ComposedPass composed_pass(bool transposed, const Draw& draw) const;
   [[nodiscard]] Reading read(double age_s, std::uint64_t reading) const;
+  [[nodiscard]] Reading read_composed(double age_s, std::uint64_t reading) const;
+  void measure_ranges();
+  /// One row of tiles behind its lines: rows x (column, lane), or what stays gated in `gated`.
+  template <class U>
+  void solve_wires(const CellClock& clock, std::int64_t tile, Matrix<U>& effective) const;
+  [[nodiscard]] std::vector<Matrix<double>> gated_columns(const CellClock& clock) const;
+  [[nodiscard]] analog::Adc converter(std::int64_t inputs, int slice) const;
   void take_reference();
   void add_device_lints(std::vector<std::string>& lints) const;
 
@@ -120,8 +135,17 @@ class CrossbarPlan final : public Plan {
 
   template <class U>
   Packed<U>& packed(bool transposed);
+  /// What the columns see at an age: k x (column, lane), lines included where they are linear.
   template <class U>
-  const PackedTiles<U>& effective_tiles(bool transposed);
+  [[nodiscard]] Matrix<U> effective_matrix(const CellClock& clock) const;
+  /// Variances of the per-product noise, laid out alike; empty without.
+  template <class U>
+  [[nodiscard]] Matrix<U> variance_matrix(const CellClock& clock) const;
+  template <class U>
+  const Packed<U>& effective(bool transposed);
+  template <class T, class U>
+  Saturation multiply_as(bool transposed, const Draw& draw, const ConstMatrixRef& a,
+                         const MatrixRef& c);
 
   std::shared_ptr<Machine> machine_;
   std::uint64_t scope_;
@@ -136,8 +160,10 @@ class CrossbarPlan final : public Plan {
   bool programmed_ = false;
   double programmed_at_s_ = 0;  // device age at that programming
   Activity setup_;
-  Matrix<float> gain_[2];  // converter errors per direction, trims included: tile x output
+  // Converter errors per direction, trims included: input tile x (output, slice).
+  Matrix<float> gain_[2];
   Matrix<float> offset_[2];
+  std::vector<AdcRange> ranges_;   // per slice, where they are calibrated
   Packed<float> packed_float_[2];  // per direction
   Packed<double> packed_double_[2];
   Workspace workspace_;

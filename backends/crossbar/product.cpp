@@ -6,21 +6,13 @@
 #include <type_traits>
 
 #include "backends/core/threads.h"
+#include "backends/crossbar/inputs.h"
 
 namespace jb::crossbar {
 namespace {
 
 // Elements of A that one thread turns into codes at a time.
 constexpr std::int64_t kElementsPerPiece = 1 << 15;
-
-template <class T>
-std::int64_t count_beyond(const T* row, std::int64_t n, double limit) {
-  std::int64_t count = 0;
-  for (std::int64_t j = 0; j < n; ++j) {
-    count += std::abs(static_cast<double>(row[j])) > limit ? 1 : 0;
-  }
-  return count;
-}
 
 /// What one thread keeps between the segments of a strip.
 template <class U>
@@ -86,22 +78,9 @@ class Product {
   }
 
   void encode_row(const T* row, std::int64_t i, U* codes) {
-    const Config& config = *pass_.config;
-    if (!pass_.scaled_inputs()) {
-      std::transform(row, row + a_.cols, codes, [](T x) { return static_cast<U>(x); });
-      return;
-    }
-    double& full_scale = scales_[static_cast<std::size_t>(i)];
-    const double largest = full_scale;
-    if (config.input_range == InputRange::fixed) full_scale = config.input_max;
-    if (config.dac.bits > 0) {
-      if (largest > full_scale) inputs_clipped_ += count_beyond(row, a_.cols, full_scale);
-      analog::encode(config.dac, row, a_.cols, full_scale, codes);
-      return;
-    }
-    std::transform(row, row + a_.cols, codes, [full_scale](T x) {
-      return full_scale == 0 ? U{0} : static_cast<U>(static_cast<double>(x) / full_scale);
-    });
+    const std::int64_t clipped = encode_input(*pass_.config, pass_.scaled_inputs(), row, a_.cols,
+                                              scales_[static_cast<std::size_t>(i)], codes);
+    if (clipped > 0) inputs_clipped_ += clipped;
   }
 
   /// Codes of a row to their places between the squares of the inputs (in units of full scale).

@@ -20,6 +20,9 @@ struct Partition {
   [[nodiscard]] std::int64_t length(std::int64_t tile) const noexcept {
     return tile + 1 == tiles ? last : size;
   }
+  [[nodiscard]] std::int64_t tile_of(std::int64_t index) const noexcept {
+    return index / size < tiles ? index / size : tiles - 1;
+  }
   [[nodiscard]] std::int64_t longest() const noexcept { return size > last ? size : last; }
 };
 

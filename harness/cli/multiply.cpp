@@ -2,11 +2,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
+#include "backends/backend.h"
 #include "backends/core/error.h"
 #include "backends/core/text.h"
+#include "backends/inspectable.h"
 #include "harness/cli/app.h"
 #include "harness/cli/energy_flags.h"
 #include "harness/cli/output.h"
@@ -25,6 +28,7 @@ struct MultiplyFlags {
   std::string a;
   std::string b;
   std::string output;
+  std::string dump;
   std::string color = "auto";
   bool json = false;
   bool quiet = false;
@@ -70,12 +74,31 @@ Matrix<T> operand_as(const std::string& path, const NpyMatrix& source, const std
   return matrix;
 }
 
+/// Writes what the plan's machine holds as `<name>.npy` into the folder.
+void dump_plan(const Plan& plan, const std::string& directory, const std::string& backend) {
+  const auto* const inspectable = dynamic_cast<const Inspectable*>(&plan);
+  if (inspectable == nullptr) {
+    fail_usage("--dump: backend {} holds no conductances; use --backend crossbar, or leave it out",
+               backend);
+  }
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) fail_usage("--dump {}: the folder cannot be made: {}", directory, error.message());
+  inspectable->inspect([&](const std::string& name, MatrixView<const double> matrix) {
+    write_npy(std::filesystem::path(directory) / (name + ".npy"), matrix);
+  });
+}
+
 template <class T>
 results::Record multiply_as(const PointSpec& point, const NpyMatrix& a, const NpyMatrix& b,
                             const MultiplyFlags& flags, const RunOptions& options) {
   const Matrix<T> a_values = operand_as<T>(flags.a, a, point.backend);
   const Matrix<T> b_values = operand_as<T>(flags.b, b, point.backend);
   Matrix<T> c(a.rows, b.cols);
+  RunOptions options;
+  if (!flags.dump.empty()) {
+    options.on_executed = [&](const Plan& plan) { dump_plan(plan, flags.dump, point.backend); };
+  }
   results::Record record =
       multiply_point(point, a_values.view(), b_values.view(), c.view(), options);
   if (record.status == results::Status::ok && !flags.output.empty()) {
@@ -135,6 +158,13 @@ void add_multiply_verb(CLI::App& app, VerbAction& action) {
                    "writes C: float64 where an input is and the backend is a simulator or "
                    "reference, else float32")
       ->type_name("C.npy")
+      ->group("Output");
+  verb->add_option("--dump", flags->dump,
+                   "crossbar: writes into DIR as .npy, k x n at the point's age: weights (B), "
+                   "conductances_sliceS[_positive|_negative] (relative to G_max; unit columns of "
+                   "tiles last), effective_sliceS (what columns see, array units, lines included) "
+                   "and effective (units of B)")
+      ->type_name("DIR")
       ->group("Output");
   verb->add_flag("--json", flags->json, "the record on stdout")->group("Output");
   verb->add_option("--color", flags->color, "auto, always or never")

@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
   const double load_before = load_average();
   jb::bench::add_products(options);
   jb::bench::add_onednn_primitives(options);
+  jb::bench::add_crossbars(options);
   jb::bench::add_networks(options);
   jb::bench::add_onednn_networks(options);
   jb::bench::add_random_numbers(options);

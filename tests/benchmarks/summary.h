@@ -112,6 +112,7 @@ class CollectingReporter final : public benchmark::ConsoleReporter {
 
 // The parts; each registers its benchmarks.
 void add_products(const Options& options);
+void add_crossbars(const Options& options);
 void add_networks(const Options& options);
 void add_onednn_primitives(const Options& options);
 void add_onednn_networks(const Options& options);

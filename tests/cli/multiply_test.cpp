@@ -194,5 +194,32 @@ TEST_F(Multiply, PlacesThatCannotBeReadOrWritten) {
   EXPECT_EQ(joulebench({"multiply", file("A.npy")}).exit_code, 2);
 }
 
+TEST_F(Multiply, DumpWritesWeightsConductancesAndEffectiveMatrices) {
+  write_known<double>(false);
+  const std::string dump = file("held");
+  ASSERT_EQ(multiply({"--backend", "crossbar", "--device", "ideal", "--set", "weight.bits=8",
+                      "--set", "weight.slices=2", "--set", "cell.bits=4", "--set",
+                      "cell.on_off=100", "--dump", dump, "-q"})
+                .exit_code,
+            0);
+  const auto values = [&](const std::string& name) {
+    return npy_values<double>(bytes_of_file(dump + "/" + name + ".npy"), 3, 2);
+  };
+  EXPECT_EQ(values("weights"), (std::vector<double>{7, 8, 9, 10, 11, 12}));
+  // 7 / 12 of 127 steps is 74 = 4 16 + 10: digits 10 and 4 of 15.
+  EXPECT_NEAR(values("conductances_slice0_positive")[0], 0.01 + 0.99 * 10 / 15, 1e-12);
+  EXPECT_NEAR(values("conductances_slice1_positive")[0], 0.01 + 0.99 * 4 / 15, 1e-12);
+  EXPECT_NEAR(values("conductances_slice1_negative")[0], 0.01, 1e-12);
+  EXPECT_NEAR(values("effective_slice0")[0], 0.99 * 10 / 15, 1e-12);
+  EXPECT_NEAR(values("effective")[0], 74 * 12 / 127.0, 1e-12);
+}
+
+TEST_F(Multiply, DumpIsForMachinesThatHoldConductances) {
+  write_known<float>(false);
+  const CommandResult result = multiply({"--backend", "reference", "--dump", file("held")});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("--dump"), std::string::npos) << result.err;
+}
+
 }  // namespace
 }  // namespace jb::test
