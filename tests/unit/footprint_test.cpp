@@ -187,6 +187,36 @@ TEST(Footprint, EveryShippedConstantHasASource) {
   }
 }
 
+TEST(Footprint, ARecordsIntervalBoundsItsCarbon) {
+  Record record;
+  record.record_id = "0123456789abcdef";
+  record.work.macs = 1000;
+  Quantity energy;
+  energy.value = 2;
+  energy.ci_low = 1.5;
+  energy.ci_high = 3;
+  energy.interval_kind = "instances";
+  record.quantities["energy_B2_J_per_mac"] = energy;
+  energy.value = 9;
+  record.quantities["energy_B3_J_per_mac"] = energy;
+  Quantity setup;
+  setup.value = 500;
+  record.quantities["setup_energy_J"] = setup;
+  const EnergyUse use = energy_of(record, 4, "B2");
+  EXPECT_EQ(use.energy_J, 2 * 1000 * 4 + 500);
+  expect_near_rel(*use.low_J, use.energy_J * 0.75, kRounding);
+  expect_near_rel(*use.high_J, use.energy_J * 1.5, kRounding);
+  EXPECT_EQ(energy_of(record, 1, "").boundary, "B3") << "the highest one unless told";
+  message_of([&] { energy_of(record, 1, "B1"); });
+  message_of([&] { energy_of(record, 1, "B9"); });
+  // A meter's number goes before the model's, and holds no set-up of the model.
+  energy.provenance = Provenance::measured;
+  energy.value = 5;
+  record.quantities["measured_energy_B2_J_per_mac"] = energy;
+  EXPECT_EQ(energy_of(record, 1, "").energy_J, 5 * 1000);
+  EXPECT_EQ(energy_of(record, 1, "").provenance, Provenance::measured);
+}
+
 RecordRow row_of(const char* component, const char* constant, const char* cls, double joules) {
   RecordRow row;
   row.component = component;
