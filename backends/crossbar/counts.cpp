@@ -131,25 +131,48 @@ double Counter::rounds(std::int64_t tiles) const noexcept {
   return std::ceil(static_cast<double>(tiles) / static_cast<double>(config_->tile_count));
 }
 
+/// Of all cells of a weight. Digits below the highest are taken as evenly distributed.
 double Counter::conductance_sum(const OperandMoments& b) const noexcept {
+  const WeightMapping& mapping = config_->mapping;
+  const double idle = mapping.cells() * mapping.g_min;
   const double mean_level = b.max_abs > 0 ? b.mean_abs / b.max_abs : 0.0;
-  return 2.0 * config_->mapping.g_min + config_->mapping.range * mean_level;
+  if (mapping.scheme == SignScheme::differential) {
+    return idle + mapping.range * (mean_level + 0.5 * (mapping.slices - 1));
+  }
+  // Two-sided pairs and offset digits stand half way on average; one offset cell at its middle.
+  if (mapping.slices == 1 && !mapping.differential()) return mapping.middle();
+  return idle + 0.5 * mapping.range * mapping.cells();
 }
 
+/// Squares of what drives a line, relative to full scale, summed over the readings of a product.
 double Counter::input_square(const OperandMoments& a) const noexcept {
   const double full_scale =
       config_->input_range == InputRange::fixed ? config_->input_max : a.max_abs;
   if (full_scale <= 0) return 0;
+  if (config_->coding == InputCoding::bit_serial) {
+    // Digits from 0 to d, evenly distributed: mean square (2 d + 1) / (6 d) of full scale.
+    const double digits = std::ldexp(1.0, config_->plane_bits) - 1.0;
+    return config_->planes() * (2.0 * digits + 1.0) / (6.0 * digits);
+  }
+  // A pulse has its full voltage for the time that the input is worth.
+  if (config_->coding == InputCoding::pulse_width) return std::min(1.0, a.mean_abs / full_scale);
   return std::min(1.0, a.mean_square / (full_scale * full_scale));
 }
 
-double Counter::readings() const noexcept { return 1; }
+double Counter::readings() const noexcept { return config_->planes(); }
 
-double Counter::conversions() const noexcept { return 1; }
+double Counter::conversions() const noexcept { return static_cast<double>(config_->conversions()); }
+
+double Counter::columns(std::int64_t outputs, const Partition& tiles,
+                        bool transposed) const noexcept {
+  const bool units = config_->mapping.unit_column() && !transposed;
+  return static_cast<double>(outputs + (units ? tiles.tiles : 0));
+}
 
 double Counter::product_time_s() const noexcept {
   // t = P max(t_settle, ceil(C k / N_adc) / f_adc), C the outputs that a tile's converters share.
-  double step_s = config_->step_time_s;
+  // A pulse settles in each of its slots and is converted once.
+  double step_s = config_->step_time_s * config_->input_steps() / readings();
   if (config_->adc_rate_Hz > 0 && config_->tile_cols > 0) {
     const double outputs = static_cast<double>(config_->tile_cols) * conversions() / readings();
     const double turns = std::ceil(outputs / static_cast<double>(config_->adc_per_tile));
@@ -176,7 +199,8 @@ Activity Counter::execute(std::int64_t m, std::int64_t k, std::int64_t n, bool t
   const auto input_tiles = static_cast<double>(layout.inputs.tiles);
   const auto output_tiles = static_cast<double>(layout.outputs.tiles);
   const double tiles = input_tiles * output_tiles;
-  const double conversions = rows * outputs * input_tiles * this->conversions();
+  const double conversions = rows * columns(transposed ? k : n, layout.outputs, transposed) *
+                             input_tiles * this->conversions();
   // Cells: t V^2 sum_ij (g+ + g-) x_j^2 with means in place of the sum; x relative to full scale.
   const double cells =
       rows * inputs * outputs * conductance_sum(statistics.b) * input_square(statistics.a);
@@ -194,7 +218,9 @@ Activity Counter::execute(std::int64_t m, std::int64_t k, std::int64_t n, bool t
   add(activity, ids, Action::buffer_read, rows * inputs * bits_or_host(config_->dac.bits));
   add(activity, ids, Action::buffer_write, rows * outputs * bits_or_host(config_->adc_bits));
   add(activity, ids, Action::partial_sum, rows * outputs * std::max(0.0, input_tiles - 1.0));
-  activity.executed_macs = rows * cells_of_tiles(k, n);
+  // Slices and planes are MACs of their own; slots of a pulse are one.
+  activity.executed_macs =
+      rows * cells_of_tiles(k, n) * config_->mapping.slices * config_->planes();
   add_time(activity, rows * rounds(layout.tiles()) * product_time_s());
   return activity;
 }
@@ -225,10 +251,10 @@ Activity Counter::update_outer(std::int64_t samples, std::int64_t k, std::int64_
 
 Activity Counter::program(std::int64_t k, std::int64_t n) const {
   Activity activity;
-  const double cells = 2.0 * static_cast<double>(k) * static_cast<double>(n) *
-                       static_cast<double>(config_->cells_per_polarity);
-  if (catalogue_->program) activity.add(*catalogue_->program, cells);
   const Layout layout = layout_of(*config_, k, n, false);
+  const double cells = static_cast<double>(k) * columns(n, layout.outputs, false) *
+                       config_->mapping.cells() * static_cast<double>(config_->cells_per_polarity);
+  if (catalogue_->program) activity.add(*catalogue_->program, cells);
   add_time(activity, rounds(layout.tiles()) * static_cast<double>(layout.inputs.longest()) *
                          config_->program_row_time_s);
   return activity;
@@ -251,7 +277,7 @@ Activity Counter::calibrate(std::int64_t k, std::int64_t n, const OperandMoments
   const auto output_tiles = static_cast<double>(layout.outputs.tiles);
   const Ids& ids = catalogue_->calibration;
   add(activity, ids, Action::core_mvm, reads * output_tiles);
-  const double converted = reads * outputs * conversions();
+  const double converted = reads * columns(n, layout.outputs, false) * conversions();
   add(activity, ids, Action::dac, reads * output_tiles * readings());
   add(activity, ids, Action::cell_read, reads * outputs * conductance_sum(b));
   add(activity, ids, Action::adc, converted);

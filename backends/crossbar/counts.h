@@ -88,6 +88,9 @@ class Counter {
   [[nodiscard]] double readings() const noexcept;
   /// Conversions of one output of a tile in one product.
   [[nodiscard]] double conversions() const noexcept;
+  /// Outputs and the unit columns of their tiles.
+  [[nodiscard]] double columns(std::int64_t outputs, const Partition& tiles,
+                               bool transposed) const noexcept;
   void add_time(Activity& activity, double seconds) const;
   [[nodiscard]] double cells_of_tiles(std::int64_t k, std::int64_t n) const noexcept;
   [[nodiscard]] double rounds(std::int64_t tiles) const noexcept;

@@ -374,9 +374,9 @@ TEST(CrossbarMapping, BytesGiveWhatFloat64GivesBitForBit) {
 }
 
 TEST(CrossbarMapping, LookUpTablesFollowFloat64OnNoisyCells) {
-  // Sums reach 128 steps, in 22 roundings of 6e-8 and as many of the table's entries: 5e-5 of a step
-  // at most about, so that one conversion in 1e4 falls on the other side of a code. An output is
-  // made of up to 96 of them; one in 20 may differ, by one code of one slice and plane.
+  // Sums reach 128 steps, in 22 roundings of 6e-8 and as many of the table's entries: 5e-5 of a
+  // step at most about, so that one conversion in 1e4 falls on the other side of a code. An output
+  // is made of up to 96 of them; one in 20 may differ, by one code of one slice and plane.
   const Matrix<float> a = normal_matrix<float>(70, 300, 1);
   const Matrix<float> b = normal_matrix<float>(300, 45, 2);
   Matrix<double> a64(70, 300);
@@ -410,7 +410,8 @@ TEST(CrossbarMapping, LookUpTablesFollowFloat64OnNoisyCells) {
             const double d = std::abs(static_cast<double>(c.data()[i]) - expected.data()[i]);
             different += d > 1e-6 * largest ? 1 : 0;
           }
-          EXPECT_LE(different, c.size() / 20) << mapping << " " << style << " " << rows << " " << white;
+          EXPECT_LE(different, c.size() / 20)
+              << mapping << " " << style << " " << rows << " " << white;
           EXPECT_LT(relative_error(c, expected), 0.03);
         }
       }
@@ -435,6 +436,55 @@ TEST(CrossbarMapping, ProductsWithBTransposedUseTheSameSlices) {
         1e-3)
         << mapping;
   }
+}
+
+TEST(CrossbarMapping, EveryConversionOfSlicesPlanesAndUnitColumnsIsCounted) {
+  const GemmShape shape{5, 40, 70};  // 70 inputs on tiles of 32: 3; 40 outputs on tiles of 16: 3
+  const auto counted = [&](std::initializer_list<std::pair<const char*, const char*>> settings) {
+    DeviceSpec spec = crossbar_spec("ideal", {{"tile.rows", "32"},
+                                              {"tile.cols", "16"},
+                                              {"dac.bits", "8"},
+                                              {"adc.bits", "8"},
+                                              {"energy.adc_J", "1e-12"},
+                                              {"energy.dac_J", "1e-12"},
+                                              {"energy.program_cell_J", "1e-12"},
+                                              {"time.step_s", "1e-7"}});
+    for (const auto& [key, value] : settings) spec.set(key, value);
+    const auto device = crossbar_backend().open(spec, {});
+    const auto count = [&](const Activity& activity, const char* name) {
+      double sum = 0;
+      for (std::size_t i = 0; i < device->prices().prices.size(); ++i) {
+        const Price& price = device->prices().prices[i];
+        if (price.action == name && price.category != Category::calibration) {
+          sum += activity.count(static_cast<ActionId>(i));
+        }
+      }
+      return sum;
+    };
+    const Activity product = device->estimate(shape, OperandMode::stationary, {});
+    const Activity setup = device->estimate_setup(shape, OperandMode::stationary);
+    return std::vector<double>{count(product, "convert"), count(product, "drive"),
+                               count(setup, "program"), product.device_time_s};
+  };
+  const auto expect = [](const std::vector<double>& seen, std::vector<double> expected) {
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      EXPECT_NEAR(seen[i], expected[i], 1e-9 * expected[i]) << i;
+    }
+  };
+  const double conversions = 5 * 40 * 3;
+  const double drives = 5 * 70 * 3;
+  const double cells = 2 * 70 * 40;
+  expect(counted({}), {conversions, drives, cells, 5 * 1e-7});
+  expect(counted({{"weight.bits", "8"}, {"weight.slices", "4"}, {"input.coding", "bit-serial"}}),
+         {28 * conversions, 7 * drives, 4 * cells, 35 * 1e-7});
+  expect(counted({{"weight.bits", "8"},
+                  {"weight.slices", "4"},
+                  {"input.coding", "bit-serial"},
+                  {"input.accumulation", "analog"}}),
+         {4 * conversions, 7 * drives, 4 * cells, 35 * 1e-7});
+  expect(counted({{"weight.mapping", "offset-unit-column"}}),
+         {5.0 * 43 * 3, drives, 70.0 * 43, 5 * 1e-7});
+  expect(counted({{"input.coding", "pulse-width"}}), {conversions, drives, cells, 5 * 127e-7});
 }
 
 TEST(CrossbarMapping, ContradictionsAreRefusedByName) {
