@@ -105,7 +105,7 @@ std::string draw_panel(const View& view, const CurvePanel& panel, const CurveAxi
     svg.line({first - 5, frame.bottom - 4}, {first - 9, frame.bottom + 4}, "axis");
   }
   LabelPlacer labels(frame);
-  std::vector<std::pair<Place, std::string>> names;
+  std::vector<std::pair<std::vector<Place>, std::string>> names;
   std::size_t drawn = 0;
   for (const auto& entry : panel.curves) {
     if (drawn++ == kMostLines) break;
@@ -130,9 +130,14 @@ std::string draw_panel(const View& view, const CurvePanel& panel, const CurveAxi
                index_of(view, *point.row));
       labels.block(places[i], 4);
     }
-    names.emplace_back(places.back(), curve.name);
+    names.emplace_back(places, curve.name);
   }
-  for (const auto& name : names) labels.place(svg, name.first, name.second, "label");
+  // Beside the last place that has room for it.
+  for (const auto& name : names) {
+    for (std::size_t i = name.first.size(); i-- > 0;) {
+      if (labels.place(svg, name.first[i], name.second, "label")) break;
+    }
+  }
   return std::move(svg).finish();
 }
 

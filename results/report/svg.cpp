@@ -232,13 +232,15 @@ bool LabelPlacer::place(Svg& svg, Place at, std::string_view text, std::string_v
     Anchor anchor;
     double x;
   };
-  const std::array<Try, 6> tries{{
+  const std::array<Try, 8> tries{{
       {at.x + kGap, at.y, Anchor::start, at.x + kGap},
       {at.x - kGap - width, at.y, Anchor::end, at.x - kGap},
       {at.x - width / 2, at.y - 12, Anchor::middle, at.x},
       {at.x - width / 2, at.y + 12, Anchor::middle, at.x},
       {at.x + kGap, at.y - 10, Anchor::start, at.x + kGap},
       {at.x - kGap - width, at.y + 10, Anchor::end, at.x - kGap},
+      {at.x - kGap - width, at.y - 12, Anchor::end, at.x - kGap},
+      {at.x + kGap, at.y + 12, Anchor::start, at.x + kGap},
   }};
   for (const Try& way : tries) {
     const Box box{way.left, way.middle - kLabelHeight / 2, way.left + width,
