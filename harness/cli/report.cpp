@@ -1,9 +1,12 @@
 // joulebench report: views of records, for people, papers and programs.
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <regex>
+#include <system_error>
 
 #include "backends/core/error.h"
 #include "backends/core/paths.h"
@@ -82,12 +85,21 @@ void for_each_record(const ReportFlags& flags, const RecordSink& sink,
   if (kept == 0) fail_usage("--filter: no point's label matches '{}'", flags.filter);
 }
 
+/// A data folder of the user's own may lack it; then sources are quoted instead of cited.
+results::Bibliography bibliography() {
+  const fs::path folder = literature_dir();
+  std::error_code error;
+  return fs::exists(folder / "references.bib", error) ? results::Bibliography(folder)
+                                                      : results::Bibliography();
+}
+
 std::vector<results::LiteratureRow> literature_of(const ReportFlags& flags) {
+  const fs::path table = literature_dir() / "energy-per-op.csv";
   std::string choice = flags.literature;
-  if (choice.empty()) choice = flags.format == "html" ? "all" : "none";
+  std::error_code error;
+  if (choice.empty()) choice = flags.format == "html" && fs::exists(table, error) ? "all" : "none";
   if (choice == "none") return {};
-  return results::chosen_literature(
-      results::load_literature(literature_dir() / "energy-per-op.csv"), choice);
+  return results::chosen_literature(results::load_literature(table), choice);
 }
 
 results::View view_of(const ReportFlags& flags) {
@@ -120,41 +132,36 @@ Files markdown_files(const ReportFlags& flags) {
 Files latex_files(const ReportFlags& flags) {
   const fs::path tex(flags.output);
   const std::string name = flags.output.empty() ? "report" : tex.stem().string();
-  results::LatexReport report = results::latex_report(
-      view_of(flags), literature_of(flags), results::Bibliography(literature_dir()), name);
+  results::LatexReport report =
+      results::latex_report(view_of(flags), literature_of(flags), bibliography(), name);
   Files files{{tex, std::move(report.tex)}};
   fs::path bib = tex;
   files.push_back({bib.replace_extension(".bib"), std::move(report.bib)});
   return files;
 }
 
-Files csv_files(const ReportFlags& flags) {
-  std::string text;
+// CSV and HTML may be large: they go out piece by piece.
+void stream_csv(const ReportFlags& flags, const results::TextSink& out) {
   const std::vector<results::LiteratureRow> literature = literature_of(flags);
   if (flags.layout == "long") {
-    text = results::csv_long_header();
-    for_each_record(flags,
-                    [&](results::Record&& record) { text += results::csv_long_lines(record); });
-    for (const results::LiteratureRow& row : literature) text += results::csv_long_lines(row);
-    return {{flags.output, std::move(text)}};
+    out(results::csv_long_header());
+    for_each_record(flags, [&](results::Record&& record) { out(results::csv_long_lines(record)); });
+    for (const results::LiteratureRow& row : literature) out(results::csv_long_lines(row));
+    return;
   }
   if (!literature.empty()) fail_usage("--literature goes with --layout long, not with wide");
   std::set<std::string> quantities;
   for_each_record(flags, [&](results::Record&& record) {
     for (const auto& entry : record.quantities) quantities.insert(entry.first);
   });
-  text = results::csv_wide_header(quantities);
+  out(results::csv_wide_header(quantities));
   for_each_record(
-      flags, [&](results::Record&& record) { text += results::csv_wide_line(record, quantities); });
-  return {{flags.output, std::move(text)}};
+      flags, [&](results::Record&& record) { out(results::csv_wide_line(record, quantities)); });
 }
 
-Files html_files(const ReportFlags& flags) {
-  std::string text;
-  results::html_report(view_of(flags), literature_of(flags),
-                       results::Bibliography(literature_dir()),
-                       [&](std::string_view piece) { text += piece; });
-  return {{flags.output, std::move(text)}};
+void stream_html(const ReportFlags& flags, const results::TextSink& out) {
+  const results::View view = view_of(flags);
+  results::html_report(view, literature_of(flags), bibliography(), out);
 }
 
 Files bencher_files(const ReportFlags& flags) {
@@ -224,13 +231,18 @@ struct Writer {
   const char* format;
   const char* example;  ///< of -o
   Files (*files)(const ReportFlags&);
+  void (*stream)(const ReportFlags&, const results::TextSink&);  ///< instead of files
 };
 
 constexpr Writer kWriters[] = {
-    {"table", "report.txt", terminal_files},  {"md", "report.md", markdown_files},
-    {"tex", "table.tex", latex_files},        {"csv", "records.csv", csv_files},
-    {"html", "report.html", html_files},      {"bmf", "bencher.json", bencher_files},
-    {"gab", "benchmarks.json", action_files}, {"gbench", "benchmarks.json", google_files},
+    {"table", "report.txt", terminal_files, nullptr},
+    {"md", "report.md", markdown_files, nullptr},
+    {"tex", "table.tex", latex_files, nullptr},
+    {"csv", "records.csv", nullptr, stream_csv},
+    {"html", "report.html", nullptr, stream_html},
+    {"bmf", "bencher.json", bencher_files, nullptr},
+    {"gab", "benchmarks.json", action_files, nullptr},
+    {"gbench", "benchmarks.json", google_files, nullptr},
 };
 
 const Writer& writer_of(const ReportFlags& flags) {
@@ -274,6 +286,25 @@ void write_files(const Files& files, const ReportFlags& flags) {
   for (const OutputFile& file : files) write_file_atomically(file.path, file.text);
 }
 
+// A file under another name until it is whole: what is there stays when the report fails.
+void stream_to_file(const ReportFlags& flags, const Writer& writer) {
+  const fs::path output(flags.output);
+  std::error_code error;
+  const bool regular = !fs::exists(output, error) || fs::is_regular_file(output, error);
+  const fs::path written = regular ? fs::path(flags.output + ".part") : output;
+  try {
+    std::ofstream file(written, std::ios::binary);
+    writer.stream(flags, [&](std::string_view piece) { file << piece; });
+    if (!file.flush()) {
+      fail_usage("cannot write {}: {}", flags.output, std::generic_category().message(errno));
+    }
+    if (regular) fs::rename(written, fs::is_symlink(output) ? fs::canonical(output) : output);
+  } catch (...) {
+    if (regular) fs::remove(written, error);
+    throw;
+  }
+}
+
 int report(const ReportFlags& flags) {
   const Writer& writer = writer_of(flags);
   check_choice("--layout", flags.layout, {"long", "wide"});
@@ -290,7 +321,15 @@ int report(const ReportFlags& flags) {
     fail_usage("--max-error goes with md, tex and html");
   }
   check_output(flags, writer);
-  write_files(flags.history ? history_files(flags) : writer.files(flags), flags);
+  if (flags.history) {
+    write_files(history_files(flags), flags);
+  } else if (writer.stream == nullptr) {
+    write_files(writer.files(flags), flags);
+  } else if (flags.output.empty()) {
+    writer.stream(flags, [](std::string_view piece) { print(piece); });
+  } else {
+    stream_to_file(flags, writer);
+  }
   return kDone;
 }
 

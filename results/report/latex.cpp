@@ -151,7 +151,7 @@ class TableWriter {
         bold_ ? " Bold: no row of the same provenance is better in both energy and error." : "",
         document_.tables);
     document_.body +=
-        fmt::format("\\begin{{tabular}}{{@{{}}p{{0.26\\linewidth}}{}@{{}}}}\n", column_types());
+        fmt::format("\\begin{{tabular}}{{@{{}}p{{0.24\\linewidth}}{}@{{}}}}\n", column_types());
     document_.body += "\\toprule\n" + titles() + "\\midrule\n" + lines + "\\bottomrule\n";
     document_.body += "\\end{tabular}\n\\end{table}\n";
     // LaTeX holds few floats back; a document of nothing else must let them out.
@@ -206,7 +206,7 @@ class TableWriter {
   }
 
   [[nodiscard]] std::string column_types() const {
-    constexpr const char* kNumber = "S[table-format=4.2,table-align-text-post=false]";
+    constexpr const char* kNumber = "S[table-format=4.3,table-align-text-post=false]";
     std::string types;
     for (const bool there : table_.boundaries) types += there ? kNumber : "";
     for (const bool there :
@@ -246,7 +246,7 @@ void add_validations(const View& view, Document& document) {
   for (const Validation& one : view.validations) {
     lines += fmt::format(
         "\\raggedright {}{} & \\num{{{}}}\\,* & \\num{{{}}}\\,$^{{\\dagger}}$ & "
-        "\\num{{{:.3g}}} & \\raggedright {} \\\\\n",
+        "\\num{{{:.3g}}} & \\raggedright {} \\tabularnewline\n",
         escape_latex(one.machine), cite_text(document.citations.cite_source(one.against)),
         plain_number(one.published_J_per_mac / kPico, 3),
         plain_number(one.published_J_per_mac * one.ratio / kPico, 3), one.ratio,

@@ -131,6 +131,20 @@ TEST_F(Report, HistoryTellsSteps) {
   EXPECT_EQ(report({"run", "--history"}).exit_code, 2);
 }
 
+// A torn report leaves nothing behind, and what was there as it was.
+TEST_F(Report, AFailedReportLeavesNoFile) {
+  write_file(folder_.path() / "bad.jsonl", read("run/records.jsonl") + "{\"schema\": \"x\"}\n");
+  for (const char* format : {"csv", "html"}) {
+    const std::string name = std::string("out.") + format;
+    EXPECT_EQ(report({"bad.jsonl", "--format", format, "-o", name}).exit_code, 2);
+    EXPECT_FALSE(fs::exists(folder_.path() / name));
+    EXPECT_FALSE(fs::exists(folder_.path() / (name + ".part")));
+    write_file(folder_.path() / name, "mine");
+    EXPECT_EQ(report({"bad.jsonl", "--format", format, "-o", name, "--force"}).exit_code, 2);
+    EXPECT_EQ(read(name), "mine");
+  }
+}
+
 TEST_F(Report, FilterKeepsMatchingPoints) {
   const CommandResult result = report({"run", "--format", "csv", "--filter", "tpu-v1 gemm"});
   for (const std::string& line : lines_of(result.out)) {
@@ -154,10 +168,10 @@ TEST_F(Report, IsoAccuracyLeavesOutWhatErrsMore) {
 TEST_F(Report, RunTellsHowFarModelsAreFromPapers) {
   CommandOptions options;
   options.folder = folder_.path();
-  ASSERT_EQ(joulebench({"run", "-q", "--backend", "systolic", "--gemm", "4,5,6", "-o", "made"},
-                       options)
-                .exit_code,
-            0);
+  ASSERT_EQ(
+      joulebench({"run", "-q", "--backend", "systolic", "--gemm", "4,5,6", "-o", "made"}, options)
+          .exit_code,
+      0);
   const auto run = nlohmann::json::parse(read("made/run.json"));
   ASSERT_EQ(run["devices"].size(), 1U);
   const auto& device = run["devices"][0];
