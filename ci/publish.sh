@@ -32,7 +32,7 @@ if ! $only_tables; then
   scratch=$build_root/publish
   rm -rf "$scratch"
   mkdir -p "$scratch"
-  for part in iso-precision iso-accuracy; do
+  for part in iso-precision iso-accuracy drift; do
     say "running $part"
     JOULEBENCH_COMMIT=$(git rev-parse HEAD 2>/dev/null || true) \
       "$program" run "$published/$part.json" -q -o "$(realpath --relative-to=. "$scratch")/$part" ||

@@ -22,7 +22,7 @@ declare -A inputs=(
   [sweeps]=$sweeps
   [hostile]=$repo_root/ci/browser/hostile.jsonl
 )
-for part in iso-precision iso-accuracy; do
+for part in iso-precision iso-accuracy drift; do
   inputs[$part]=$repo_root/results/published/energy-per-op/$part
 done
 reports=()

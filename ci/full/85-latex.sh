@@ -34,7 +34,7 @@ compile() {
 }
 
 cases=("gate $repo_root/results/baselines/gate" "hostile $repo_root/ci/browser/hostile.jsonl")
-for part in iso-precision iso-accuracy; do
+for part in iso-precision iso-accuracy drift; do
   published=$repo_root/results/published/energy-per-op/$part
   [[ ! -d $published ]] || cases+=("$part $published")
 done
