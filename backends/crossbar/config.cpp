@@ -258,8 +258,9 @@ bool Config::composed() const noexcept {
 }
 
 bool Config::exact_weights() const noexcept {
-  return cell.ideal && !cell.has_white() && mapping.steps() == 0 && adc_bits == 0 && !composed() &&
-         !wires.present();
+  const bool clipped = mapping.percentile < 1 || mapping.limit > 0;
+  return cell.ideal && !cell.has_white() && mapping.steps() == 0 && adc_bits == 0 && !clipped &&
+         !composed() && !wires.present();
 }
 
 std::string Config::variant() const {

@@ -132,6 +132,12 @@ std::vector<Combination> combinations() {
     r.weight_max = 0.5;
     return r;
   }());
+  add("weight_max_without_converters", [&] {
+    ReferenceCrossbar r = base(Sign::one_sided, 0, 0);
+    r.dac_bits = 0;
+    r.weight_max = 0.5;
+    return r;
+  }());
   add("offset_analog_cells", base(Sign::offset, 0.05, 0));
   add("offset_unsigned_inputs", positive(ranged(base(Sign::offset, 0.1, 6), 9, 0, 20), 6));
   add("unit_column", converted(base(Sign::unit_column, 0.01, 8), 8, 16));
