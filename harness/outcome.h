@@ -59,6 +59,9 @@ struct Pricing {
   double communication_bytes = 0;   ///< likewise; 0: no such bound is known
   double temperature_C = 25;
   bool by_layer = false;  ///< rows of layers stay apart, however many they are
+  /// Rows by layer beyond which those of all layers become one: two layers on a machine of a dozen
+  /// components. A row is some 400 bytes, a record a few kB.
+  std::size_t most_rows = 40;
 };
 
 /// Prices counts: energies per MAC at each known boundary, data movement, set-up, calibration and

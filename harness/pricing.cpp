@@ -9,10 +9,6 @@
 namespace jb::harness {
 namespace {
 
-/// Rows of a ledger by layer in a record: two layers on a machine of a dozen components. A row is
-/// some 400 bytes, a record a few kB.
-constexpr std::size_t kMostRows = 40;
-
 constexpr double kKelvinAtZeroCelsius = 273.15;  // SI definition of the Celsius scale
 
 bool knows_dram(const PriceTable& prices) {
@@ -104,7 +100,7 @@ void add_energy(Outcome& outcome, const Counts& counts, const Pricing& pricing) 
 
   // A record stays small: rows of large networks are those of all layers together, and the table of
   // layers tells them apart.
-  const bool merged = !pricing.by_layer && counts.execution.rows().size() > kMostRows;
+  const bool merged = !pricing.by_layer && counts.execution.rows().size() > pricing.most_rows;
   const Activity execution = merged ? counts.execution.relabelled(0) : counts.execution;
   const Activity programming = merged ? counts.setup.relabelled(0) : counts.setup;
   if (merged) outcome.measurement["ledger_layers"] = "merged";

@@ -218,6 +218,7 @@ Pricing pricing_of(const PointContext& context, const Setting& setting, double e
   pricing.compulsory_bytes =
       epochs * static_cast<double>(setting.data->train.images.size()) * link_bytes(context);
   pricing.temperature_C = context.point.temperature_C;
+  pricing.most_rows = 160;  // the ledger alone tells layers and orientations apart
   return pricing;
 }
 

@@ -55,6 +55,7 @@ class HybridPoint : public testing::Test {
     point_.dataset = "synthetic-digits";
     options_.cache_dir = folder_.path().string();
     options_.workloads = std::make_shared<WorkloadCache>();
+    options_.layers = true;  // rows of layers apart
   }
   Record on(const std::string& backend) {
     PointSpec point = point_;
