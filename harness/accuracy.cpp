@@ -14,7 +14,7 @@ void add_share(Outcome& outcome, const std::string& name, std::int64_t successes
                std::int64_t trials, Provenance provenance, const std::string& source) {
   results::Quantity quantity;
   quantity.value = static_cast<double>(successes) / static_cast<double>(trials);
-  const Interval interval = wilson_interval(successes, trials);
+  const results::ShareInterval interval = wilson_interval(successes, trials);
   quantity.ci_low = std::min(interval.low, quantity.value);
   quantity.ci_high = std::max(interval.high, quantity.value);
   quantity.interval_kind = "sampling";
@@ -46,19 +46,6 @@ void add_accuracy_delta(Outcome& outcome, std::int64_t gained, std::int64_t lost
 }
 
 }  // namespace
-
-double mcnemar_p_value(std::int64_t gained, std::int64_t lost) {
-  const std::int64_t n = gained + lost;
-  if (n == 0) return 1;
-  const auto trials = static_cast<double>(n);
-  double tail = 0;
-  for (std::int64_t k = 0; k <= std::min(gained, lost); ++k) {
-    const auto successes = static_cast<double>(k);
-    tail += std::exp(std::lgamma(trials + 1) - std::lgamma(successes + 1) -
-                     std::lgamma(trials - successes + 1) - trials * std::log(2.0));
-  }
-  return std::min(1.0, 2 * tail);
-}
 
 void add_agreement(Outcome& outcome, const std::vector<int>& machine,
                    const std::vector<int>& reference, const std::string& what,

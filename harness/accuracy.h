@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "harness/outcome.h"
+#include "results/statistics/shares.h"
 
 namespace jb::harness {
+
+using results::mcnemar_p_value;
 
 /// What two classifiers said about the same samples.
 struct Predictions {
@@ -25,11 +28,5 @@ void add_agreement(Outcome& outcome, const std::vector<int>& machine,
 
 /// accuracy_top1_frac and accuracy_delta_frac with their 95 % intervals, and McNemar's test.
 void add_accuracy(Outcome& outcome, const Predictions& predictions, Provenance provenance);
-
-/// Two-sided p-value of McNemar's test that two classifiers are equally often right, from the
-/// numbers of samples that only one of them got right: exact binomial, P = 2 P(X <= min) with
-/// X ~ Binomial(gained + lost, 1/2), at most 1 (McNemar, Psychometrika 12, 1947, 153; exact form:
-/// Agresti, Categorical Data Analysis, 3rd ed., section 11.1).
-double mcnemar_p_value(std::int64_t gained, std::int64_t lost);
 
 }  // namespace jb::harness

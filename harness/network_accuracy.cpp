@@ -52,6 +52,8 @@ void add_network_quality(Outcome& outcome, const PointContext& context,
                                : fmt::format("{} rows of the output on drawn inputs", rows);
   add_agreement(outcome, predicted, workload.float_predicted, what, provenance);
   if (workload.data == nullptr) return;
+  const std::vector<std::uint8_t>& labels = workload.data->test.labels;
+  outcome.labels.assign(labels.begin(), labels.end());
   add_accuracy(
       outcome,
       {workload.data->test.labels, predicted, workload.float_predicted, workload.data->name},

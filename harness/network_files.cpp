@@ -45,6 +45,14 @@ void keep_network_files(Outcome& outcome, const std::string& record_id,
                                                        : ".u32le";
   outcome.verification["predictions_file"] =
       keep(directory, "predictions", record_id + ending, outcome.predictions);
+  if (outcome.labels.empty()) return;
+  // Once for a data set: comparisons pair predictions with it.
+  const std::string name = "labels-" + hash_hex(outcome.labels) + ".u8";
+  std::error_code error;
+  const fs::path file = fs::path(directory) / "predictions" / name;
+  outcome.verification["labels_file"] = fs::exists(file, error)
+                                            ? "predictions/" + name
+                                            : keep(directory, "predictions", name, outcome.labels);
 }
 
 }  // namespace jb::harness

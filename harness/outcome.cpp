@@ -7,6 +7,9 @@
 #include <string_view>
 #include <utility>
 
+#include "harness/environment.h"
+#include "results/label.h"
+
 namespace jb::harness {
 namespace {
 
@@ -87,9 +90,12 @@ void add_measured_time(Outcome& outcome, const Timing& timing, const TimingOptio
   }
   outcome.quantities["device_time_s"] = quantity;
   outcome.quantities["throughput_mac_per_s"] = rate;
+  static const std::string machine = results::machine_text(to_json(describe_host()));
+  outcome.measurement["machine"] = machine;
   outcome.measurement["clock"] = timing.engine;
   outcome.measurement["repetitions"] = timing.times_s.size();
   outcome.measurement["calls_per_repetition"] = timing.iterations;
+  outcome.measurement["stop_reason"] = name_of(timing.stop_reason);
   outcome.measurement["min_time_s"] = options.min_time_s;
   outcome.measurement["warmup_s"] = options.warmup_s;
   outcome.measurement["times_s"] = timing.times_s;

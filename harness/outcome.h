@@ -29,6 +29,7 @@ struct Outcome {
   Json layers = Json::object();  ///< of networks: the whole table (harness/layer_table.h)
   std::string predictions;       ///< of networks: little-endian, one after the other
   int prediction_bytes = 1;      ///< of each
+  std::string labels;            ///< of a data set, a byte each: what the predictions should be
 
   /// A point that ended without a result.
   static Outcome stopped(results::Status status, std::string reason);

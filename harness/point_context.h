@@ -30,7 +30,8 @@ struct PointContext {
     return precision == ElementType::f64 ? ElementType::f64 : ElementType::f32;
   }
   [[nodiscard]] TimingOptions timing() const {
-    return {options.min_time_s, options.min_time_s / 2, options.repetitions};
+    return {options.min_time_s, options.min_time_s / 2, options.repetitions, options.narrow,
+            options.max_time_s};
   }
   /// "activity x prices of crossbar pcm-hermes"
   [[nodiscard]] std::string price_source() const;

@@ -21,6 +21,7 @@
 #include "harness/point_identity.h"
 #include "harness/run_folder.h"
 #include "harness/workload_cache.h"
+#include "results/statistics/constants.h"
 
 namespace jb::harness {
 namespace {
@@ -93,6 +94,13 @@ DeviceIdentity closed_identity(const PointSpec& point, const Backend& backend) {
   return identity;
 }
 
+Json versions_json(const Backend& backend, const DeviceIdentity& identity) {
+  static const std::string tables = tables_hash();  // they do not change while the program runs
+  return {{"model_version", backend.info().model_version},
+          {"device_hash", identity.hash},
+          {"tables_hash", tables}};
+}
+
 /// Light of photonic machines, so that views can tell optical energy from the machine's.
 void add_photons(const DeviceSpec& spec, Outcome& outcome) {
   const auto has = [&spec](const char* key) {
@@ -157,9 +165,7 @@ class PointRun {
     } else {
       record.repro = repro_line(job_.point);
     }
-    record.versions = {{"model_version", backend_.info().model_version},
-                       {"device_hash", identity.hash},
-                       {"tables_hash", tables_hash()}};
+    record.versions = versions_json(backend_, identity);
     record.point_id = results::point_id_of(record.point);
     record.record_id = results::record_id_of(record.point_id, record.versions);
     keep_network_files(outcome, record.record_id, job_.options.directory);
@@ -171,6 +177,9 @@ class PointRun {
     record.measurement = std::move(outcome.measurement);
     record.statistics = std::move(outcome.statistics);
     record.lints = std::move(outcome.lints);
+    // The draws of a constant are the same for all points; each thread keeps them.
+    thread_local results::ConstantDraws draws;
+    results::add_constant_intervals(record, draws);
     return record;
   }
 
@@ -288,7 +297,7 @@ results::Record run_job(const Job& job) {
   PointSpec point = job.point;
   resolve_network(point);
   const BackendOf backend(point);
-  set_thread_count(threads_of(point));
+  if (job.options.alone) set_thread_count(threads_of(point));
   return PointRun({point, job.options, job.operands, job.statistics}, backend.get()).run();
 }
 
@@ -303,6 +312,30 @@ results::Record failed_record(const PointSpec& point, const RunOptions& options,
   identity.map = map_of(backend);
   return PointRun({point, options, nullptr, nullptr}, backend)
       .record_of(Outcome::stopped(results::Status::failed, reason), identity);
+}
+
+namespace {}  // namespace
+
+Json versions_now(const PointSpec& given) {
+  PointSpec point = given;
+  resolve_network(point);
+  const BackendOf backend(point);
+  return versions_json(backend.get(), closed_identity(point, backend.get()));
+}
+
+bool runs_beside_others(const PointSpec& point) {
+  if (point.op == Op::training || point.threads != 0) return false;
+  if (point.estimate) return true;
+  if (!point.map.empty() || !find_backend(point.backend).info().simulated) return false;
+  // What fills the memory or every core by itself gains nothing from company.
+  constexpr double kLargeBytes = 256.0 * 1024 * 1024;
+  if (point.op == Op::network) return point.onnx.empty() && point.network.rfind("mlp-", 0) == 0;
+  if (point.op == Op::conv2d) return point.conv.macs() < 1e9;
+  const GemmShape& s = point.gemm;
+  const auto area = [](std::int64_t a, std::int64_t b) {
+    return static_cast<double>(a) * static_cast<double>(b);
+  };
+  return 8 * (area(s.m, s.k) + area(s.k, s.n) + area(s.m, s.n)) < kLargeBytes;
 }
 
 namespace {

@@ -37,10 +37,15 @@ struct RunOptions {
   /// Timing repetitions. Six is the smallest number whose [min, max] covers the median with at
   /// least 95 % (1 - 2^(1-6) = 96.9 %); with fewer no interval is reported.
   int repetitions = 6;
+  /// More are taken until the median's 95 % interval is this narrow (half width, relative), the
+  /// noise is stable, or max_time_s is used up; 0: no more.
+  double narrow = 0.01;
+  double max_time_s = 1;
   std::string cache_dir;  ///< trained weights; "" = the user's cache folder
   std::string run_id;
   std::string directory;  ///< folder for what does not fit into a record; "" = it is not kept
   bool layers = false;    ///< errors of each layer also where telling them takes long
+  bool alone = true;      ///< false: other points run beside this one; it sets no thread count
   /// Data sets and trained networks shared by the points of a run; null = each point loads its own.
   std::shared_ptr<WorkloadCache> workloads;
   /// Meters that points on real hardware are read by; null: energy is modelled alone.
@@ -85,6 +90,13 @@ void check_runnable(const PointSpec& point);
 /// The record of a point that could not even be started, with its reason (status failed).
 results::Record failed_record(const PointSpec& point, const RunOptions& options,
                               const std::string& reason);
+
+/// model_version, device_hash and tables_hash that a record of this point would carry now.
+Json versions_now(const PointSpec& point);
+
+/// True when the point may run beside others: a simulator or an estimate, whose numbers do not
+/// depend on threads, and no thread count asked for.
+bool runs_beside_others(const PointSpec& point);
 
 /// Operand statistics that a run recorded, for estimate_point; usage error when it holds none.
 OperandStatistics statistics_of(const results::Record& record);

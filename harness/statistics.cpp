@@ -54,18 +54,6 @@ MeanInterval mean_interval(const std::vector<double>& values) {
   return result;
 }
 
-Interval wilson_interval(std::int64_t successes, std::int64_t trials) {
-  // Wilson, J. Amer. Statist. Assoc. 22 (1927) 209: roots of |p - share| = z sqrt(p (1 - p) / n).
-  if (trials < 1) fail_internal("share of no trials");
-  const auto n = static_cast<double>(trials);
-  const double share = static_cast<double>(successes) / n;
-  const double z2 = kNormal975 * kNormal975;
-  const double centre = (share + z2 / (2 * n)) / (1 + z2 / n);
-  const double half =
-      kNormal975 * std::sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n);
-  return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
-}
-
 double student_t975(std::int64_t degrees) {
   if (degrees < 1) fail_internal("Student's t needs at least one degree of freedom");
   // Exact to four digits for few degrees (any table of Student's t, two-sided 5 %) ...
@@ -82,6 +70,47 @@ double student_t975(std::int64_t degrees) {
   const auto v = static_cast<double>(degrees);
   return z + (z3 + z) / (4 * v) + (5 * z5 + 16 * z3 + 3 * z) / (96 * v * v) +
          (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * v * v * v);
+}
+
+std::string_view name_of(StopReason reason) noexcept {
+  switch (reason) {
+    case StopReason::count:
+      return "count";
+    case StopReason::interval:
+      return "interval";
+    case StopReason::noise_floor:
+      return "noise_floor";
+    case StopReason::time:
+      return "time";
+  }
+  return "count";
+}
+
+void StoppingRule::take(double time_s, double spent_s) {
+  times_s_.push_back(time_s);
+  if (static_cast<int>(times_s_.size()) < options_.repetitions) return;
+  stop_ = true;
+  if (options_.narrow <= 0) return;
+  const MedianInterval interval = median_interval(times_s_);
+  if (interval.low && interval.high && interval.median > 0) {
+    widths_.push_back(0.5 * (*interval.high - *interval.low) / interval.median);
+    reason_ = StopReason::interval;
+    if (widths_.back() <= options_.narrow) return;
+    reason_ = StopReason::noise_floor;
+    if (noise_is_stable()) return;
+  }
+  reason_ = StopReason::time;
+  stop_ = spent_s >= options_.max_time_s;
+}
+
+bool StoppingRule::noise_is_stable() const {
+  // Without drift the width falls with the root of the number of samples: over twice as many, to
+  // 0.71. Where it has stayed above 0.9, what is seen is no longer the scatter of independent
+  // samples (another guest, a clock that wanders), and more of them would not tell more.
+  const auto least = static_cast<std::size_t>(options_.repetitions);
+  if (times_s_.size() < 4 * least) return false;
+  const std::size_t before = times_s_.size() / 2 - least;
+  return before < widths_.size() && widths_.back() > 0.9 * widths_[before];
 }
 
 }  // namespace jb::harness

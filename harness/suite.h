@@ -11,9 +11,16 @@
 //         "batch": 64, "targets": [...] },
 //       { "op": "network", "networks": ["resnet50"], "onnx": ["my/model.onnx"], "dynamic":
 //       "digital",
-//         "targets": [ { "map": "conv*=crossbar,*=onednn" } ] } ] }
+//         "targets": [ { "map": "conv*=crossbar,*=onednn" } ] },
+//       { "op": "gemm", "axes": { "m": [64, 256], "n": "=m", "k": "[pow2]=6:12:2",
+//                                 "n_mac": [100, 1000], "seed": "1:5:1" },
+//         "zip": [["m", "n_mac"]], "exclude": [{ "backend": "crossbar", "m": 256 }],
+//         "targets": [...] } ] }
 //
-// A block expands to workloads x targets, in that order. Keys that a block and its targets may both
+// A block expands to workloads x targets x axes, in that order. An axis is a size (m, n, k, batch),
+// "backend", "device", one of the keys below, or a device parameter; "=m" follows another axis, a
+// range is that of -a. 'zip' lets axes walk together; an entry of 'exclude' drops the points that
+// have all its values. Keys that a block and its targets may both
 // hold (a target's wins): set, precision, dynamic, map, ptq, calibration_samples, dist, seed,
 // age_s, since_calibration_s, calibration, temperature_C, instances, threads, estimate. The device
 // "*" stands for every preset of the target's backend. Unknown keys are refused.

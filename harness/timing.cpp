@@ -45,30 +45,49 @@ Support timing_available() { return Support::yes(); }
 Timing time_repeatedly(const std::function<void()>& body, const TimingOptions& options) {
   constexpr const char* kName = "joulebench_point";
   std::exception_ptr error;
-  benchmark::ClearRegisteredBenchmarks();
-  benchmark::RegisterBenchmark(kName,
-                               [&](benchmark::State& state) {
-                                 for ([[maybe_unused]] auto _ : state) {
-                                   try {
-                                     body();
-                                   } catch (...) {
-                                     error = std::current_exception();
-                                     state.SkipWithError("the timed body failed");
-                                     break;
-                                   }
-                                 }
-                               })
-      ->UseRealTime()
-      ->MinTime(options.min_time_s)
-      ->MinWarmUpTime(options.warmup_s)
-      ->Repetitions(std::max(1, options.repetitions));
   CollectingReporter reporter;
-  benchmark::RunSpecifiedBenchmarks(&reporter, kName);
-  benchmark::ClearRegisteredBenchmarks();
-  if (error) std::rethrow_exception(error);
-  if (reporter.timing.times_s.empty()) fail_internal("Google Benchmark reported no repetition");
-  reporter.timing.engine = fmt::format("google-benchmark {}", JOULEBENCH_BENCHMARK_VERSION);
-  return std::move(reporter.timing);
+  const auto run = [&](const std::function<void(benchmark::internal::Benchmark&)>& configure) {
+    benchmark::ClearRegisteredBenchmarks();
+    benchmark::internal::Benchmark* registered =
+        benchmark::RegisterBenchmark(kName, [&](benchmark::State& state) {
+          for ([[maybe_unused]] auto _ : state) {
+            try {
+              body();
+            } catch (...) {
+              error = std::current_exception();
+              state.SkipWithError("the timed body failed");
+              break;
+            }
+          }
+        });
+    registered->UseRealTime();
+    configure(*registered);
+    benchmark::RunSpecifiedBenchmarks(&reporter, kName);
+    benchmark::ClearRegisteredBenchmarks();
+    if (error) std::rethrow_exception(error);
+    if (reporter.timing.times_s.empty()) fail_internal("Google Benchmark reported no repetition");
+  };
+  run([&](benchmark::internal::Benchmark& benchmark) {
+    benchmark.MinTime(options.min_time_s)
+        ->MinWarmUpTime(options.warmup_s)
+        ->Repetitions(std::max(1, options.repetitions));
+  });
+  Timing& timing = reporter.timing;
+  StoppingRule rule(options);
+  double spent_s = 0;
+  for (std::size_t i = 0; i < timing.times_s.size() || !rule.stop(); ++i) {
+    // As many calls as in the repetitions before: all samples are alike.
+    if (i == timing.times_s.size()) {
+      run([&](benchmark::internal::Benchmark& benchmark) {
+        benchmark.Iterations(timing.iterations);
+      });
+    }
+    spent_s += timing.times_s.at(i) * static_cast<double>(timing.iterations);
+    rule.take(timing.times_s.at(i), spent_s);
+  }
+  timing.stop_reason = rule.reason();
+  timing.engine = fmt::format("google-benchmark {}", JOULEBENCH_BENCHMARK_VERSION);
+  return std::move(timing);
 }
 
 }  // namespace jb::harness

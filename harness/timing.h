@@ -5,16 +5,49 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/core/error.h"
+#include "results/statistics/shares.h"
 
 namespace jb::harness {
 
 struct TimingOptions {
   double min_time_s = 0.1;  ///< of each repetition
   double warmup_s = 0.05;   ///< run before the first repetition, not recorded
-  int repetitions = 6;
+  int repetitions = 6;      ///< at least; more are taken until one of the next three says stop
+  /// Half width of the median's 95 % interval, relative, that is narrow enough.
+  double narrow = 0;      ///< 0: the repetitions asked for are all that are taken
+  double max_time_s = 2;  ///< of all repetitions
+};
+
+/// Why no more repetitions were taken.
+enum class StopReason : std::uint8_t {
+  count,        ///< as many as asked for
+  interval,     ///< the interval is narrow enough
+  noise_floor,  ///< more repetitions do not make it narrower: the noise itself is stable
+  time,         ///< the time is used up
+};
+std::string_view name_of(StopReason reason) noexcept;
+
+/// Tells after each repetition whether another one is worth its time.
+class StoppingRule {
+ public:
+  explicit StoppingRule(const TimingOptions& options) : options_(options) {}
+  /// `time_s` of one call, `spent_s` by all repetitions so far.
+  void take(double time_s, double spent_s);
+  [[nodiscard]] bool stop() const noexcept { return stop_; }
+  [[nodiscard]] StopReason reason() const noexcept { return reason_; }
+
+ private:
+  [[nodiscard]] bool noise_is_stable() const;
+
+  TimingOptions options_;
+  std::vector<double> times_s_;
+  std::vector<double> widths_;  ///< relative half widths after each repetition from the least on
+  bool stop_ = false;
+  StopReason reason_ = StopReason::count;
 };
 
 struct Timing {
@@ -22,6 +55,7 @@ struct Timing {
   std::int64_t iterations = 0;       ///< calls in each repetition
   std::string engine;                ///< "google-benchmark 1.7.1"
   std::string clock = "wall clock";  ///< or "device clock"
+  StopReason stop_reason = StopReason::count;
 };
 
 /// Whether this build has Google Benchmark, with the reason when not.
@@ -49,11 +83,7 @@ struct MeanInterval {
 };
 MeanInterval mean_interval(const std::vector<double>& values);
 
-struct Interval {
-  double low = 0, high = 0;
-};
-/// Wilson score interval (95 %) of a share `successes / trials`; trials > 0.
-Interval wilson_interval(std::int64_t successes, std::int64_t trials);
+using results::wilson_interval;
 
 /// 97.5 % quantile of Student's t with `degrees` >= 1 degrees of freedom, within 1e-3 relative.
 double student_t975(std::int64_t degrees);

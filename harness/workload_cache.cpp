@@ -126,17 +126,20 @@ double NetworkWorkload::macs() const {
 
 std::shared_ptr<const models::Dataset> WorkloadCache::dataset(const std::string& name,
                                                               const std::filesystem::path& dir) {
+  const std::lock_guard<std::recursive_mutex> lock(mutex_);
   std::shared_ptr<const models::Dataset>& entry = datasets_[{name, dir.string()}];
   if (!entry) entry = std::make_shared<const models::Dataset>(models::load_dataset(name, dir));
   return entry;
 }
 
 std::shared_ptr<const NetworkWorkload> WorkloadCache::unsolved(const PointSpec& point) {
+  const std::lock_guard<std::recursive_mutex> lock(mutex_);
   return described(point, point.dataset.empty() ? nullptr : dataset(point.dataset, point.data_dir));
 }
 
 std::shared_ptr<const NetworkWorkload> WorkloadCache::network(
     const PointSpec& point, const std::filesystem::path& cache_dir) {
+  const std::lock_guard<std::recursive_mutex> lock(mutex_);
   // Results on a data set do not depend on the batch; drawn samples do.
   const bool drawn = point.dataset.empty();
   const std::vector<std::string> key = {point.network,

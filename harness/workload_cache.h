@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,6 +58,7 @@ struct NetworkWorkload {
   [[nodiscard]] double macs() const;
 };
 
+/// May be used by several threads at once; while one loads or solves, the others wait.
 class WorkloadCache {
  public:
   /// Usage error for an unknown data set or a missing folder.
@@ -69,6 +71,7 @@ class WorkloadCache {
   std::shared_ptr<const NetworkWorkload> unsolved(const PointSpec& point);
 
  private:
+  std::recursive_mutex mutex_;  // workloads ask for their data sets
   std::map<std::pair<std::string, std::string>, std::shared_ptr<const models::Dataset>> datasets_;
   std::vector<std::string> solved_key_;  // the last one: large networks' results are large
   std::map<std::vector<std::string>, std::shared_ptr<const NetworkWorkload>> networks_;

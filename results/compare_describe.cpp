@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <string>
 
 #include "results/compare.h"
@@ -41,26 +40,19 @@ std::string line_of(const Difference& d) {
 
 }  // namespace
 
-std::string describe(const Comparison& comparison) {
-  std::set<std::string> moved;
-  std::size_t fails = 0;
-  std::size_t not_gated = 0;
-  for (const Difference& d : comparison.differences) {
-    if (d.fails) ++fails;
-    if (d.verdict == Verdict::not_gated) {
-      ++not_gated;
-    } else if (!d.metric.empty()) {
-      moved.insert(d.point_id);
-    }
-  }
+std::string describe(const Comparison& c) {
   std::string text = fmt::format(
       "{} points compared, {} of them differ; {} missing, {} added; {} differences fail the gate\n",
-      comparison.points_compared, moved.size(), comparison.missing, comparison.added, fails);
-  for (const Difference& d : comparison.differences) {
+      c.points_compared, c.points_moved, c.missing, c.added, c.failing);
+  for (const Difference& d : c.differences) {
     if (d.verdict != Verdict::not_gated) text += line_of(d);
   }
-  if (not_gated > 0) {
-    text += fmt::format("{} measured numbers differ; they are not gated\n", not_gated);
+  if (c.not_listed > 0) text += fmt::format("{} more differences\n", c.not_listed);
+  if (c.inconclusive > 0) {
+    text += fmt::format("{} measured numbers are inconclusive\n", c.inconclusive);
+  }
+  if (c.not_gated > 0) {
+    text += fmt::format("{} measured numbers differ; they are not gated\n", c.not_gated);
   }
   return text;
 }

@@ -1,6 +1,7 @@
 #include "results/journal.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,18 +35,19 @@ void write_all(int fd, std::string_view bytes, const fs::path& file) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written < 0) {
       if (errno == EINTR) continue;
-      fail_usage("cannot write to {}: {}", file.string(), system_reason(errno));
+      throw WriteFailed(fmt::format("cannot write to {}: {}", file.string(), system_reason(errno)));
     }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
 }
 
-void sync(int fd, const fs::path& file) {
+void sync_file(int fd, const fs::path& file) {
   while (::fsync(fd) != 0) {
     if (errno == EINTR) continue;
     // Some file systems and pipes have nothing to sync.
     if (errno == EINVAL || errno == EROFS || errno == ENOTSUP) return;
-    fail_usage("cannot write {} to disk: {}", file.string(), system_reason(errno));
+    throw WriteFailed(
+        fmt::format("cannot write {} to disk: {}", file.string(), system_reason(errno)));
   }
 }
 
@@ -132,10 +134,28 @@ JournalWriter::~JournalWriter() {
 }
 
 void JournalWriter::append(const Record& record) {
-  std::string line = to_json(record).dump(-1, ' ', false, Json::error_handler_t::replace);
-  line += '\n';
-  write_all(fd_, line, file_);
-  sync(fd_, file_);
+  add(record);
+  sync();
+}
+
+void JournalWriter::add(const Record& record) {
+  write(to_json(record).dump(-1, ' ', false, Json::error_handler_t::replace) + '\n');
+}
+
+void JournalWriter::add_line(const std::string& line) { write(line + '\n'); }
+
+void JournalWriter::sync() { sync_file(fd_, file_); }
+
+void JournalWriter::write(const std::string& line) {
+  try {
+    write_all(fd_, line, file_);
+  } catch (const WriteFailed&) {
+    try {
+      mend_tail(fd_, file_);  // half a record is none; where this fails too, readers pass over it
+    } catch (const Error&) {
+    }
+    throw;
+  }
 }
 
 bool read_journal(const fs::path& file, const std::function<void(Record&&)>& sink) {
@@ -211,26 +231,30 @@ std::vector<fs::path> journals_of_folder(const fs::path& folder) {
 
 }  // namespace
 
-void stream_results(const fs::path& path,
-                    const std::function<void(Record&&, const fs::path& file)>& sink) {
+std::vector<fs::path> record_files(const fs::path& path) {
   std::error_code error;
   if (!fs::exists(path, error)) fail_usage("there are no results at {}", path.string());
-  std::size_t records = 0;
-  std::vector<fs::path> journals{path};
-  if (fs::is_directory(path, error)) {
-    journals = journals_of_folder(path);
-    if (journals.empty()) {
-      fail_usage("no {} in {} or in the folders directly under it", kJournalName, path.string());
-    }
-  } else if (path.extension() == ".json") {
-    sink(record_from_json(read_json_file(path, kLongestLine), path.string()), path);
-    return;
+  if (!fs::is_directory(path, error)) return {path};
+  std::vector<fs::path> journals = journals_of_folder(path);
+  if (journals.empty()) {
+    fail_usage("no {} in {} or in the folders directly under it", kJournalName, path.string());
   }
-  for (const fs::path& journal : journals) {
-    read_journal(journal, [&](Record&& record) {
+  return journals;
+}
+
+void stream_results(const fs::path& path,
+                    const std::function<void(Record&&, const fs::path& file)>& sink) {
+  std::size_t records = 0;
+  for (const fs::path& file : record_files(path)) {
+    const auto take = [&](Record&& record) {
       ++records;
-      sink(std::move(record), journal);
-    });
+      sink(std::move(record), file);
+    };
+    if (file.extension() == ".json") {
+      take(record_from_json(read_json_file(file, kLongestLine), file.string()));
+    } else {
+      read_journal(file, take);
+    }
   }
   if (records == 0) fail_usage("{} holds no record", path.string());
 }

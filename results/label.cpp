@@ -1,5 +1,7 @@
 #include "results/label.h"
 
+#include <fmt/core.h>
+
 #include <cmath>
 
 #include "backends/core/text.h"
@@ -62,6 +64,16 @@ std::string point_label(const Json& point) {
     label += part;
   }
   return label;
+}
+
+std::string machine_text(const Json& host) {
+  std::string text = point_text(host, "cpu_model");
+  if (text.empty()) return {};
+  const auto memory = host.find("memory_bytes");
+  constexpr double kGiB = 1024.0 * 1024 * 1024;
+  const double bytes = memory != host.end() && memory->is_number() ? memory->get<double>() : 0;
+  return fmt::format("{}, {} of {} cores, {:.0f} GiB", text, point_text(host, "usable_cpus"),
+                     point_text(host, "logical_cpus"), bytes / kGiB);
 }
 
 }  // namespace jb::results

@@ -20,4 +20,8 @@ std::string plain_text(const Json& value);
 /// The text of a point's field, "" when it is not there or null.
 std::string point_text(const Json& point, const char* key);
 
+/// The hardware that a run.json's `host` describes: "AMD EPYC 9Z74, 2 of 2 cores, 8 GiB"; ""
+/// unknown.
+std::string machine_text(const Json& host);
+
 }  // namespace jb::results

@@ -12,7 +12,7 @@ constexpr Better kLower = Better::lower;
 constexpr Better kHigher = Better::higher;
 constexpr Better kNeither = Better::neither;
 
-constexpr std::array<Metric, 43> kMetrics{{
+constexpr std::array<Metric, 44> kMetrics{{
     {"device_time_s", "s", kExact, kLower, "time of the machine for one execution"},
     {"host_time_s", "s", kMeasured, kLower, "time this program took for the point"},
     {"throughput_mac_per_s", "MAC/s", kExact, kHigher, "logical MACs per device time"},
@@ -48,6 +48,8 @@ constexpr std::array<Metric, 43> kMetrics{{
     {"calibration_time_s", "s", kExact, kLower, "device time of calibration before the execution"},
     {"calibration_break_even_count", "1", kExact, kLower,
      "executions that take as much energy as the calibration before them"},
+    {"amortised_energy_J_per_mac", "J/MAC", kSimulated, kLower,
+     "highest boundary and set-up and calibration spread over a stated number of inferences"},
     {"training_energy_J", "J", kSimulated, kLower, "all steps of a training, highest boundary"},
     {"energy_to_target_J", "J", kSimulated, kLower,
      "set-up and steps up to the epoch that reached the target accuracy"},

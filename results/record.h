@@ -93,6 +93,7 @@ struct Record {
 Json to_json(const Record& record);
 /// Reads one record; usage error (`where` names file and line) when it is not one of this schema.
 Record record_from_json(const Json& json, const std::string& where);
+Record record_from_json(Json&& json, const std::string& where);
 
 /// What identity hashes: keys sorted at every level, 1.0 written as 1, without what a version or a
 /// preset decides (model_version, device_hash, tables_hash, implementation, theory_bound), and

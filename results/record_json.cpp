@@ -134,11 +134,13 @@ class ObjectReader {
     if (!parsed) fail_usage("{}: field '{}' cannot be '{}'", where_, name(key), text_value);
     return *parsed;
   }
-  [[nodiscard]] Json object(const char* key, bool required) const {
+  /// Null when it is not there.
+  [[nodiscard]] const Json* object(const char* key, bool required) const {
     const Json* value = find(key, required);
-    if (value == nullptr) return Json::object();
-    if (!value->is_object()) fail_usage("{}: field '{}' must be an object", where_, name(key));
-    return *value;
+    if (value != nullptr && !value->is_object()) {
+      fail_usage("{}: field '{}' must be an object", where_, name(key));
+    }
+    return value;
   }
   [[nodiscard]] const Json* list(const char* key) const {
     const Json* value = find(key, false);
@@ -206,11 +208,13 @@ std::vector<RecordRow> rows_from(const ObjectReader& record, const char* key) {
 }
 
 // Scripts that follow the contract alone put the versions into the point.
-Json versions_from(const ObjectReader& in, const Json& point) {
-  Json versions = in.object("versions", false);
-  if (!versions.empty()) return versions;
+Json versions_from(const ObjectReader& in) {
+  const Json* given = in.object("versions", false);
+  if (given != nullptr && !given->empty()) return *given;
+  Json versions = Json::object();
+  const Json* point = in.object("point", true);
   for (const char* key : {"model_version", "device_hash", "tables_hash"}) {
-    if (point.contains(key)) versions[key] = point[key];
+    if (point->contains(key)) versions[key] = (*point)[key];
   }
   return versions;
 }
@@ -256,6 +260,10 @@ Json to_json(const Record& record) {
 }
 
 Record record_from_json(const Json& json, const std::string& where) {
+  return record_from_json(Json(json), where);
+}
+
+Record record_from_json(Json&& json, const std::string& where) {
   const ObjectReader in(json, where, "");
   const std::string schema = in.text("schema", true);
   if (schema != kRecordSchema) {
@@ -269,31 +277,41 @@ Record record_from_json(const Json& json, const std::string& where) {
   record.status = in.word("status", status_from);
   record.reason = in.text("reason", false);
   record.repro = in.text("repro", false);
-  record.point = in.object("point", true);
-  record.versions = versions_from(in, record.point);
-  const Json work_json = in.object("work", true);
-  const ObjectReader work(work_json, where, "work");
-  record.work.macs = work.number("macs", true);
-  record.work.executed_macs = work.number("executed_macs", false);
-  record.work.compulsory_bytes = work.number("compulsory_bytes", false);
-  const Json quantities = in.object("quantities", false);
-  for (const auto& item : quantities.items()) {
-    record.quantities.emplace(item.key(), quantity_from(item.value(), where, item.key()));
+  record.versions = versions_from(in);
+  if (const Json* work_json = in.object("work", true)) {
+    const ObjectReader work(*work_json, where, "work");
+    record.work.macs = work.number("macs", true);
+    record.work.executed_macs = work.number("executed_macs", false);
+    record.work.compulsory_bytes = work.number("compulsory_bytes", false);
+  }
+  if (const Json* quantities = in.object("quantities", false)) {
+    for (const auto& item : quantities->items()) {
+      record.quantities.emplace(item.key(), quantity_from(item.value(), where, item.key()));
+    }
   }
   record.ledger = rows_from(in, "ledger");
   record.setup_ledger = rows_from(in, "setup_ledger");
-  record.verification = in.object("verification", false);
-  record.measurement = in.object("measurement", false);
-  record.statistics = in.object("statistics", false);
   if (const Json* lints = in.list("lints"); lints != nullptr) {
     for (const Json& item : *lints) {
       const ObjectReader lint(item, where, fmt::format("lints[{}]", record.lints.size()));
       record.lints.push_back({lint.text("id", true), lint.text("text", false)});
     }
   }
-  for (const auto& item : json.items()) {
+  // What is kept as it is moves out of the text's tree once all of it has been looked at.
+  for (const char* key : {"point", "verification", "measurement", "statistics"}) {
+    (void)in.object(key, key == std::string_view("point"));
+  }
+  const auto move_out = [&json](const char* key, Json& out) {
+    const auto at = json.find(key);
+    if (at != json.end()) out = std::move(*at);
+  };
+  move_out("point", record.point);
+  move_out("verification", record.verification);
+  move_out("measurement", record.measurement);
+  move_out("statistics", record.statistics);
+  for (auto& item : json.items()) {
     if (std::find(kFields.begin(), kFields.end(), item.key()) == kFields.end()) {
-      record.extra[item.key()] = item.value();
+      record.extra[item.key()] = std::move(item.value());
     }
   }
   return record;

@@ -13,6 +13,7 @@
 #include "backends/core/text.h"
 #include "results/label.h"
 #include "results/metrics.h"
+#include "results/statistics/bootstrap.h"
 #include "results/validate_rules.h"
 
 namespace jb::results {
@@ -202,7 +203,140 @@ void check_macs(Findings& out) {
   }
 }
 
+double number_in(const Json& object, const char* key) {
+  const auto at = object.is_object() ? object.find(key) : object.end();
+  return object.is_object() && at != object.end() && at->is_number() ? at->get<double>() : 0;
+}
+
+// The samples behind a measured time are kept, so that anyone can compute its median again.
+void check_samples(Findings& out) {
+  const Record& record = out.record();
+  const Quantity* time = record.find("device_time_s");
+  const Json& measurement = record.measurement;
+  if (time == nullptr || time->provenance != Provenance::measured || !measurement.is_object() ||
+      !measurement.contains("times_s")) {
+    return;
+  }
+  std::vector<double> samples;
+  for (const Json& value : measurement["times_s"]) {
+    if (value.is_number()) samples.push_back(value.get<double>());
+  }
+  if (samples.empty() || samples.size() != measurement["times_s"].size()) {
+    out.add("samples", "measurement.times_s must hold numbers.");
+    return;
+  }
+  std::sort(samples.begin(), samples.end());
+  const double median = median_of_sorted(samples);
+  if (!agrees(median, time->value)) {
+    out.add("samples", fmt::format("device_time_s is {}, but the median of its samples is {}.",
+                                   time->value, median));
+  }
+}
+
+void check_rate(Findings& out) {
+  const Record& record = out.record();
+  const Quantity* time = record.find("device_time_s");
+  const Quantity* rate = record.find("throughput_mac_per_s");
+  // Of several instances both are means, and the mean of a ratio is not that of its parts.
+  if (time == nullptr || rate == nullptr || time->n != rate->n ||
+      time->interval_kind == "instances" || !(time->value >= 0) || !(rate->value >= 0) ||
+      !std::isfinite(time->value) || !std::isfinite(rate->value)) {
+    return;
+  }
+  if (!agrees(time->value * rate->value, record.work.macs)) {
+    out.add("rate", fmt::format("device_time_s x throughput_mac_per_s is {} MACs, but macs is {}.",
+                                time->value * rate->value, record.work.macs));
+  }
+}
+
+void check_amortised(Findings& out) {
+  const Record& record = out.record();
+  const Quantity* amortised = record.find("amortised_energy_J_per_mac");
+  if (amortised == nullptr) return;
+  const auto search = record.extra.find("search");
+  if (search == record.extra.end() || !(number_in(*search, "inferences") >= 1)) {
+    out.add("amortised",
+            "amortised_energy_J_per_mac needs `search`, which says over how many inferences.");
+    return;
+  }
+  const Quantity* highest = nullptr;
+  for (int b = kBoundaries - 1; b >= 0 && highest == nullptr; --b) {
+    highest = record.find(fmt::format("energy_{}_J_per_mac", name_of(static_cast<Boundary>(b))));
+  }
+  if (highest == nullptr || amortised->value < highest->value) {
+    out.add("amortised", "amortised_energy_J_per_mac must be at least the highest boundary's.");
+  }
+}
+
+// What a reader must know of an ok record to use its number at all.
+void check_context(Findings& out) {
+  const Record& record = out.record();
+  if (record.status != Status::ok) return;
+  const std::string residency = point_text(record.point, "residency");
+  if (!residency.empty() && residency != "cold" && residency != "warm" && residency != "resident") {
+    out.add("residency", fmt::format("residency '{}' is none of cold, warm, resident.", residency));
+  }
+  if (point_text(record.point, "precision").empty()) {
+    out.add("precision", "the point does not say its precision.");
+  }
+  const bool data = record.point.contains("data") || record.point.contains("dataset");
+  if (!data) out.add("data", "the point says neither its distribution and seed nor its data set.");
+}
+
+constexpr std::array<Check, 30> kChecks{{
+    {"identity", Check::Scope::record,
+     "ids are 16 hex digits and are the hashes of point and versions"},
+    {"schema", Check::Scope::record,
+     "the JSON Schema is met; the point holds op, backend, device; versions agree with the point"},
+    {"status", Check::Scope::record,
+     "not ok has a reason; a point that could not run holds no numbers"},
+    {"finite", Check::Scope::record, "no NaN, no infinity"},
+    {"unknown-metric", Check::Scope::record, "every quantity is in the metric table"},
+    {"interval", Check::Scope::record,
+     "ci_low <= value <= ci_high, both or none, with a known kind; n >= 1"},
+    {"range", Check::Scope::record,
+     "energies, times, rates, errors not negative; shares and accuracies in [0, 1]"},
+    {"provenance", Check::Scope::record,
+     "ledger numbers are not measured and not stronger than their rows; meter numbers are "
+     "measured; "
+     "an estimate holds no measured number but host time"},
+    {"tdp", Check::Scope::record, "TDP x time is no energy"},
+    {"macs", Check::Scope::record, "macs = m n k of a gemm"},
+    {"row-product", Check::Scope::record, "count x energy_per_action = energy (1e-9)"},
+    {"ledger-sum", Check::Scope::record,
+     "rows up to Bx = energy_Bx_J_per_mac x macs; movement rows up to B2 = data_movement_J_per_mac "
+     "x "
+     "macs; setup rows = setup + calibration energy (1e-9)"},
+    {"boundary-order", Check::Scope::record,
+     "energies grow with the boundary and leave no boundary out; net <= gross"},
+    {"theory-bound", Check::Scope::record, "an idealised device stops at B0"},
+    {"samples", Check::Scope::record, "a measured time is the median of the samples kept"},
+    {"rate", Check::Scope::record, "device time x throughput = macs"},
+    {"amortised", Check::Scope::record,
+     "an amortised energy says its inferences and is not below the energy it adds to"},
+    {"residency", Check::Scope::record, "cold, warm or resident"},
+    {"precision", Check::Scope::record, "an ok point says its precision"},
+    {"data", Check::Scope::record, "an ok point says its data: distribution and seed, or data set"},
+    {"duplicate-record", Check::Scope::set, "no run holds a record_id twice"},
+    {"one-machine", Check::Scope::set, "measured points of one run come from one machine"},
+    {"run", Check::Scope::submission,
+     "run.json meets its schema, is done, and its points all have records"},
+    {"environment", Check::Scope::submission,
+     "run.json describes build, libraries, tables, host and what would spoil a measurement"},
+    {"accuracy", Check::Scope::submission,
+     "ok points that computed carry their error against float64; those on a data set their "
+     "accuracy"},
+    {"uncertainty", Check::Scope::submission, "every modelled energy carries an interval"},
+    {"source", Check::Scope::submission,
+     "every number names its source, every ledger row its constant, class and source"},
+    {"repeats", Check::Scope::submission, "measured times rest on at least 5 samples"},
+    {"repro", Check::Scope::submission, "every record holds the command that makes it again"},
+    {"declaration", Check::Scope::submission, "declaration.json answers what cannot be checked"},
+}};
+
 }  // namespace
+
+std::span<const Check> checks() noexcept { return kChecks; }
 
 std::vector<Violation> validate(const Record& record) {
   Findings out(record);
@@ -212,22 +346,54 @@ std::vector<Violation> validate(const Record& record) {
   check_quantities(out);
   check_macs(out);
   check_ledger(out);
+  check_samples(out);
+  check_rate(out);
+  check_amortised(out);
+  check_context(out);
   return out.take();
 }
 
 std::vector<Violation> validate(const std::vector<Record>& records) {
   std::vector<Violation> all;
-  std::map<std::pair<std::string, std::string>, std::size_t> seen;
+  SetChecks set;
   for (const Record& record : records) {
     std::vector<Violation> found = validate(record);
     std::move(found.begin(), found.end(), std::back_inserter(all));
-    const std::size_t times = ++seen[{record.run_id, record.record_id}];
-    if (times == 2) {
-      all.push_back({"duplicate-record", record.record_id,
-                     fmt::format("run {} holds this record more than once.", record.run_id)});
-    }
+    set.take(record, all);
   }
   return all;
+}
+
+void SetChecks::take(const Record& record, std::vector<Violation>& out) {
+  if (++seen_[{record.run_id, record.record_id}] == 2) {
+    out.push_back({"duplicate-record", record.record_id,
+                   fmt::format("run {} holds this record more than once.", record.run_id)});
+  }
+  const std::string machine = point_text(record.measurement, "machine");
+  if (machine.empty()) return;
+  const auto [at, first] = machines_.emplace(record.run_id, machine);
+  if (!first && at->second != machine) {
+    out.push_back(
+        {"one-machine", record.record_id,
+         fmt::format("run {} measured on {} and on {}.", record.run_id, at->second, machine)});
+  }
+}
+
+Division ValidationReport::division() const noexcept {
+  if (measured > 0) return modelled > 0 ? Division::mixed : Division::measured;
+  return Division::modelled;
+}
+
+std::string_view name_of(Division division) noexcept {
+  switch (division) {
+    case Division::measured:
+      return "measured";
+    case Division::modelled:
+      return "modelled";
+    case Division::mixed:
+      return "mixed";
+  }
+  return "mixed";
 }
 
 }  // namespace jb::results

@@ -1,6 +1,7 @@
 #pragma once
 // Inside of validate: where rules put what they find.
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,16 @@ class Findings {
  private:
   const Record& record_;
   std::vector<Violation> violations_;
+};
+
+/// What holds between records, seen one after the other.
+class SetChecks {
+ public:
+  void take(const Record& record, std::vector<Violation>& out);
+
+ private:
+  std::map<std::pair<std::string, std::string>, std::size_t> seen_;
+  std::map<std::string, std::string> machines_;  ///< by run
 };
 
 /// Two sums of the same products in another order agree to 1e-9: float64 sums of up to a million

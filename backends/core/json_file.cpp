@@ -9,8 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <functional>
-#include <set>
+#include <utility>
 #include <vector>
 
 #include "backends/core/error.h"
@@ -20,32 +19,87 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMaxDepth = 64;
+constexpr std::size_t kMaxDepth = 64;
 
-/// Watches the parser: duplicate keys, depth and numbers that became infinite are refused.
-class StrictChecks {
+/// The part of a parser's message that tells position and cause, without its internal codes.
+std::string plain_cause(const char* what) {
+  const std::string text(what);
+  const std::size_t at = text.find("parse error");
+  if (at != std::string::npos) return text.substr(at);
+  const std::size_t end = text.rfind("[json.", 0) == 0 ? text.find("] ") : std::string::npos;
+  return end == std::string::npos ? text : text.substr(end + 2);
+}
+
+/// Builds the tree as the parser reads; duplicate keys, depth and numbers that became infinite are
+/// refused. A watching callback of the library would take twice the time.
+class StrictBuilder {
  public:
-  explicit StrictChecks(const std::string& where) : where_(where) {}
+  StrictBuilder(const std::string& where, Json& root) : where_(where), root_(root) {}
 
-  bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
-    using Event = Json::parse_event_t;
-    if (depth > kMaxDepth) {
-      fail_usage("{}: JSON is nested deeper than {} levels", where_, kMaxDepth);
-    }
-    if (event == Event::object_start) keys_.emplace_back();
-    if (event == Event::object_end) keys_.pop_back();
-    if (event == Event::key && !keys_.back().insert(parsed.get<std::string>()).second) {
-      fail_usage("{}: key '{}' stands twice in the same object", where_, parsed.get<std::string>());
-    }
-    if (event == Event::value && parsed.is_number_float() && !std::isfinite(parsed.get<double>())) {
-      fail_usage("{}: a number is too large for a double", where_);
-    }
+  bool null() { return value(nullptr); }
+  bool boolean(bool v) { return value(v); }
+  bool number_integer(Json::number_integer_t v) { return value(v); }
+  bool number_unsigned(Json::number_unsigned_t v) { return value(v); }
+  bool number_float(Json::number_float_t v, const Json::string_t& /*text*/) {
+    if (!std::isfinite(v)) fail_usage("{}: a number is too large for a double", where_);
+    return value(v);
+  }
+  bool string(Json::string_t& v) { return value(std::move(v)); }
+  bool binary(Json::binary_t& v) { return value(std::move(v)); }
+  bool start_object(std::size_t /*elements*/) { return open(Json::object()); }
+  bool start_array(std::size_t /*elements*/) { return open(Json::array()); }
+  bool key(Json::string_t& v) {
+    Json& object = *open_.back();
+    if (object.contains(v)) fail_usage("{}: key '{}' stands twice in the same object", where_, v);
+    key_ = std::move(v);
     return true;
+  }
+  bool end_object() { return close(); }
+  bool end_array() { return close(); }
+  bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
+                   const nlohmann::json::exception& error) {
+    fail_usage("{}: not valid JSON: {}", where_, plain_cause(error.what()));
   }
 
  private:
+  /// Puts a value where the parser stands and returns it there.
+  template <class T>
+  Json* put(T&& v) {
+    if (open_.empty()) {
+      root_ = std::forward<T>(v);
+      return &root_;
+    }
+    Json& parent = *open_.back();
+    if (parent.is_array()) {
+      parent.push_back(std::forward<T>(v));
+      return &parent.back();
+    }
+    // key() has seen that it is not there: no second search.
+    auto& members = parent.get_ref<Json::object_t&>();
+    members.emplace_back(std::move(key_), std::forward<T>(v));
+    return &members.back().second;
+  }
+  template <class T>
+  bool value(T&& v) {
+    put(Json(std::forward<T>(v)));
+    return true;
+  }
+  bool open(Json&& container) {
+    if (open_.size() >= kMaxDepth) {
+      fail_usage("{}: JSON is nested deeper than {} levels", where_, kMaxDepth);
+    }
+    open_.push_back(put(std::move(container)));
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
   const std::string& where_;
-  std::vector<std::set<std::string>> keys_;
+  Json& root_;
+  std::vector<Json*> open_;  ///< containers being read; a closed one is never touched again
+  Json::string_t key_;
 };
 
 class Descriptor {
@@ -72,15 +126,6 @@ bool write_whole(int fd, std::string_view text) {
   return ::fsync(fd) == 0 || errno == EINVAL;  // EINVAL: a pipe or a device, which has no disk
 }
 
-/// The part of a parser's message that tells position and cause, without its internal codes.
-std::string plain_cause(const char* what) {
-  const std::string text(what);
-  const std::size_t at = text.find("parse error");
-  if (at != std::string::npos) return text.substr(at);
-  const std::size_t end = text.rfind("[json.", 0) == 0 ? text.find("] ") : std::string::npos;
-  return end == std::string::npos ? text : text.substr(end + 2);
-}
-
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where) {
@@ -88,12 +133,10 @@ Json parse_json(std::string_view text, const std::string& where) {
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
     fail_usage("{}: not valid JSON: NUL byte at position {}", where, nul);
   }
-  try {
-    StrictChecks checks(where);
-    return Json::parse(text, std::ref(checks), true, true);
-  } catch (const nlohmann::json::exception& e) {
-    fail_usage("{}: not valid JSON: {}", where, plain_cause(e.what()));
-  }
+  Json root;
+  StrictBuilder builder(where, root);
+  Json::sax_parse(text, &builder, Json::input_format_t::json, true, true);
+  return root;
 }
 
 std::string read_text_file(const fs::path& path, std::uintmax_t max_bytes) {

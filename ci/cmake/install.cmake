@@ -11,7 +11,8 @@ set(header_dir include/joulebench)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/joulebench)
 
 install(TARGETS joulebench RUNTIME DESTINATION ${program_dir} COMPONENT program)
-install(DIRECTORY backends/presets backends/energy/tables harness/suites DESTINATION ${data_dir}
+install(DIRECTORY backends/presets backends/energy/tables harness/suites results/schemas
+        DESTINATION ${data_dir}
         COMPONENT program FILES_MATCHING PATTERN "*.json")
 install(DIRECTORY results/footprint/data/ DESTINATION ${data_dir}/footprint COMPONENT program
         FILES_MATCHING PATTERN "*.json")

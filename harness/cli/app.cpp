@@ -130,6 +130,8 @@ int run_command_line(int argc, const char* const* argv) {
   add_compare_verb(app, action);
   add_validate_verb(app, action);
   add_report_verb(app, action);
+  add_merge_verb(app, action, command);
+  add_pareto_verb(app, action);
   add_cutoff_verb(app, action);
   add_footprint_verb(app, action);
   add_doctor_verb(app, action);

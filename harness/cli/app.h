@@ -36,6 +36,8 @@ void add_explain_verb(CLI::App& app, VerbAction& action);
 void add_compare_verb(CLI::App& app, VerbAction& action);
 void add_validate_verb(CLI::App& app, VerbAction& action);
 void add_report_verb(CLI::App& app, VerbAction& action);
+void add_merge_verb(CLI::App& app, VerbAction& action, const std::vector<std::string>& command);
+void add_pareto_verb(CLI::App& app, VerbAction& action);
 void add_cutoff_verb(CLI::App& app, VerbAction& action);
 void add_footprint_verb(CLI::App& app, VerbAction& action);
 void add_doctor_verb(CLI::App& app, VerbAction& action);

@@ -241,22 +241,35 @@ std::vector<PointSpec> points_of_suite(const PointFlags& flags, const std::vecto
   return points;
 }
 
-std::vector<PointSpec> filtered(const std::vector<PointSpec>& points, const std::string& filter) {
-  if (filter.empty()) return points;
-  std::regex pattern;
+std::regex pattern_of(const char* flag, const std::string& text) {
   try {
-    pattern.assign(filter, std::regex::ECMAScript | std::regex::optimize);
+    return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
   } catch (const std::regex_error&) {
-    fail_usage("--filter: '{}' is not a regular expression (ECMAScript)", filter);
+    fail_usage("{}: '{}' is not a regular expression (ECMAScript)", flag, text);
   }
+}
+
+std::vector<PointSpec> filtered(const std::vector<PointSpec>& points, const PointFlags& flags) {
+  if (flags.filter.empty() && flags.excludes.empty()) return points;
+  const std::regex wanted = pattern_of("--filter", flags.filter);
+  std::vector<std::regex> unwanted;
+  for (const std::string& text : flags.excludes) unwanted.push_back(pattern_of("--exclude", text));
   std::vector<PointSpec> kept;
+  std::size_t matching = 0;
   for (const PointSpec& point : points) {
-    if (std::regex_search(point_label(point), pattern)) kept.push_back(point);
+    const std::string label = point_label(point);
+    if (!std::regex_search(label, wanted)) continue;
+    ++matching;
+    const bool left_out = std::any_of(unwanted.begin(), unwanted.end(), [&](const std::regex& r) {
+      return std::regex_search(label, r);
+    });
+    if (!left_out) kept.push_back(point);
   }
-  if (kept.empty()) {
-    fail_usage("--filter: '{}' matches none of the {} points; see them with --dry-run", filter,
-               points.size());
+  if (matching == 0) {
+    fail_usage("--filter: '{}' matches none of the {} points; see them with --dry-run",
+               flags.filter, points.size());
   }
+  if (kept.empty()) fail_usage("--exclude leaves none of the {} points", matching);
   return kept;
 }
 
@@ -350,7 +363,7 @@ std::vector<PointSpec> make_points(const PointFlags& flags,
       check_device_belongs(point);
     }
   }
-  return filtered(points, flags.filter);
+  return filtered(points, flags);
 }
 
 }  // namespace jb::harness::cli

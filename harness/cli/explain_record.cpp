@@ -12,6 +12,7 @@
 #include "harness/cli/record_source.h"
 #include "results/label.h"
 #include "results/report/terminal_table.h"
+#include "results/statistics/constants.h"
 
 namespace jb::harness::cli {
 
@@ -174,6 +175,30 @@ std::string heading(const Record& record, int width) {
   return out + wrap("again: " + record.repro, width, 2);
 }
 
+constexpr std::size_t kMostBars = 8;  // of the tornado: the rest moves nothing
+
+// Which constants the uncertainty of the total comes from.
+std::string tornado_table(const Record& record, int width) {
+  Boundary limit = Boundary::B0;
+  for (const RecordRow& row : record.ledger) limit = std::max(limit, row.boundary);
+  const std::vector<results::TornadoBar> bars = results::tornado(record, limit);
+  if (bars.empty()) return {};
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t i = 0; i < std::min(bars.size(), kMostBars); ++i) {
+    const results::TornadoBar& bar = bars[i];
+    rows.push_back({bar.constant, bar.cls, format_energy(bar.low_J_per_mac, 3),
+                    format_energy(bar.high_J_per_mac, 3), share_text(bar.share, 1)});
+  }
+  results::TableStyle style;
+  style.width = width;
+  return results::render_table({{"constant at its 95 % ends", Align::left, 0},
+                                {"cls", Align::left, 1},
+                                {"least J/MAC", Align::right, 0},
+                                {"most J/MAC", Align::right, 0},
+                                {"share", Align::right, 0}},
+                               rows, style);
+}
+
 }  // namespace
 
 std::string explain_record(const Record& record, int width) {
@@ -190,6 +215,10 @@ std::string explain_record(const Record& record, int width) {
   if (!record.setup_ledger.empty()) {
     out += "\nsetup and calibration, before the execution and not in its totals\n" +
            ledger_table(record.setup_ledger, notes, width);
+  }
+  const std::string uncertain = tornado_table(record, width);
+  if (!uncertain.empty()) {
+    out += "\nuncertainty of the total: one constant moved, the others as they are\n" + uncertain;
   }
   const std::string others = other_quantities(record, width);
   if (!others.empty()) out += "\nother quantities\n" + others;

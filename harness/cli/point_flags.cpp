@@ -311,6 +311,8 @@ void add_point_flags(CLI::App& verb, PointFlags& flags, FlagUse use) {
   verb.add_option("--filter", flags.filter, "keep points whose 'backend device workload' matches")
       ->type_name("REGEX")
       ->group("Sweep");
+  add_list_flag(verb, "--exclude", flags.excludes, "REGEX",
+                "leave out points whose label matches, settings included (repeatable)", "Sweep");
 }
 
 PointSpec one_point(const PointFlags& flags) {

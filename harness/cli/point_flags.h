@@ -23,6 +23,7 @@ struct PointFlags {
   std::vector<std::string> axes;  ///< name=values
   std::vector<std::string> zips;  ///< a,b
   std::string filter;
+  std::vector<std::string> excludes;  ///< regular expressions; what one matches is left out
 
   [[nodiscard]] bool has(const std::string& flag) const { return values.count(flag) != 0; }
 };

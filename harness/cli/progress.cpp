@@ -19,6 +19,7 @@ namespace jb::harness::cli {
 namespace {
 
 constexpr int kBarCells = 20;
+constexpr double kRedrawS = 0.05;
 
 volatile std::sig_atomic_t interrupt_requested = 0;
 
@@ -38,17 +39,22 @@ void handle(int signal, void (*handler)(int), int flags) {
   ::sigaction(signal, &action, nullptr);
 }
 
+// ", about 3 min left", from what this start of the run has done; "" before its first point.
+std::string time_left(const RunProgress& progress) {
+  const std::size_t ran = progress.done - std::min(progress.resumed, progress.done);
+  if (ran == 0 || progress.done >= progress.total) return {};
+  const double left = progress.elapsed_s / static_cast<double>(ran) *
+                      static_cast<double>(progress.total - progress.done);
+  return fmt::format(", about {} left", duration_text(left));
+}
+
 std::string bar(const RunProgress& progress) {
   const auto filled =
       static_cast<int>(progress.done * kBarCells / std::max<std::size_t>(progress.total, 1));
   std::string cells(static_cast<std::size_t>(filled), '#');
   cells.resize(kBarCells, '.');
   std::string line = fmt::format("[{}] {}/{}", cells, progress.done, progress.total);
-  if (progress.done > 0 && progress.done < progress.total) {
-    const double left = progress.elapsed_s / static_cast<double>(progress.done) *
-                        static_cast<double>(progress.total - progress.done);
-    line += fmt::format(", about {} left", duration_text(left));
-  }
+  line += time_left(progress);
   if (progress.next != nullptr) line += "  " + point_label(*progress.next);
   // A line that wraps cannot be redrawn.
   line.resize(std::min<std::size_t>(line.size(), static_cast<std::size_t>(terminal_width() - 1)));
@@ -66,13 +72,19 @@ ProgressStyle progress_style_from(const std::string& choice, bool quiet) {
 }
 
 void ProgressDisplay::update(const RunProgress& progress) {
+  // A terminal redrawn for each of ten thousand points would be the slowest part of a run.
+  const bool last = progress.next == nullptr;
+  if (style_ == ProgressStyle::bar && drawn_ && !last && progress.elapsed_s - drawn_s_ < kRedrawS) {
+    return;
+  }
+  drawn_s_ = progress.elapsed_s;
   if (style_ == ProgressStyle::bar) {
     fmt::print(stderr, "\r\x1b[K{}", bar(progress));
     std::fflush(stderr);
     drawn_ = true;
   } else if (style_ == ProgressStyle::plain && progress.next != nullptr) {
-    fmt::print(stderr, "[{}/{}] {}\n", progress.done + 1, progress.total,
-               point_label(*progress.next));
+    fmt::print(stderr, "[{}/{}] {}{}\n", progress.done + 1, progress.total,
+               point_label(*progress.next), time_left(progress));
   }
 }
 
@@ -86,12 +98,14 @@ void ProgressDisplay::finish() {
 InterruptGuard::InterruptGuard() {
   interrupt_requested = 0;
   // SA_RESETHAND: the second signal finds the default action.
-  for (const int signal : {SIGINT, SIGTERM})
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
     handle(signal, on_signal, static_cast<int>(SA_RESETHAND | SA_RESTART));
+  // A file over the size limit of the process is a write that fails, not the end of the program.
+  handle(SIGXFSZ, SIG_IGN, 0);
 }
 
 InterruptGuard::~InterruptGuard() {
-  for (const int signal : {SIGINT, SIGTERM}) handle(signal, SIG_DFL, 0);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXFSZ}) handle(signal, SIG_DFL, 0);
 }
 
 bool InterruptGuard::interrupted() const noexcept { return interrupt_requested != 0; }

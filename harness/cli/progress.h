@@ -23,10 +23,11 @@ class ProgressDisplay {
  private:
   ProgressStyle style_;
   bool drawn_ = false;
+  double drawn_s_ = 0;
 };
 
-/// While it lives, the first SIGINT or SIGTERM asks to stop after the current point; a second one
-/// ends the program at once (the journal holds whole records at any time).
+/// While it lives, the first SIGINT, SIGTERM or SIGHUP asks to stop after the current point; a
+/// second one ends the program at once (the journal holds whole records at any time).
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -243,13 +243,7 @@ TEST(Compare, RefusesOtherDefinitionsDataBoundariesAndProvenance) {
   EXPECT_NE(refusal(sample(), now).find("device_time_s is modelled"), std::string::npos);
 }
 
-TEST(Compare, GateAllIsRefusedAndNamesAreRead) {
-  try {
-    compare(sample(), sample(), Gate::all);
-    FAIL() << "gate all was accepted";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::usage);
-  }
+TEST(Compare, NamesOfGatesAreRead) {
   EXPECT_EQ(gate_from("pin"), Gate::pin);
   EXPECT_FALSE(gate_from("strict").has_value());
 }

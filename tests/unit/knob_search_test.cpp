@@ -48,7 +48,7 @@ std::vector<double> drive(KnobSearch& search, const std::string& knob, F&& accur
 
 TEST(KnobSearch, FindsTheLeastSettingThatReachesTheTarget) {
   SearchTarget target;
-  target.least = 0.9;
+  target.limit = 0.9;
   KnobSearch search(network_point(), target);
   const std::vector<double> probes =
       drive(search, "n_mac", [](double n) { return n >= 6.9 ? 0.95 : 0.5; });
@@ -66,7 +66,7 @@ TEST(KnobSearch, WholeNumbersEndAtNeighbours) {
   PointSpec point = network_point();
   point.device = "photonic-2025";
   SearchTarget target;
-  target.least = 0.9;
+  target.limit = 0.9;
   target.knob = "adc.bits";
   target.low = 2;
   target.high = 16;
@@ -78,7 +78,7 @@ TEST(KnobSearch, WholeNumbersEndAtNeighbours) {
 
 TEST(KnobSearch, SaysWhenTheTargetIsOutOfReach) {
   SearchTarget target;
-  target.least = 0.99;
+  target.limit = 0.99;
   KnobSearch search(network_point(), target);
   EXPECT_EQ(drive(search, "n_mac", [](double) { return 0.98; }).size(), 1U);
   EXPECT_FALSE(search.met());
@@ -87,7 +87,7 @@ TEST(KnobSearch, SaysWhenTheTargetIsOutOfReach) {
 
 TEST(KnobSearch, AnEasyTargetTakesTheLowEnd) {
   SearchTarget target;
-  target.least = 0.2;
+  target.limit = 0.2;
   target.low = 0.5;
   target.high = 50;
   KnobSearch search(network_point(), target);
@@ -97,7 +97,7 @@ TEST(KnobSearch, AnEasyTargetTakesTheLowEnd) {
 
 TEST(KnobSearch, RefusesWhatCannotBeSearched) {
   SearchTarget target;
-  target.least = 0.9;
+  target.limit = 0.9;
   target.knob = "n_mca";
   EXPECT_THROW(KnobSearch(network_point(), target), Error);
   target.knob = "n_mac";
@@ -111,6 +111,104 @@ TEST(KnobSearch, RefusesWhatCannotBeSearched) {
   PointSpec product = network_point();
   product.op = Op::gemm;
   EXPECT_THROW(KnobSearch(product, target), Error);
+}
+
+// A product on a machine, and a record of it with energy and set-up.
+PointSpec product_point(const std::string& backend) {
+  PointSpec point;
+  point.backend = backend;
+  point.gemm = {64, 100, 784};
+  return point;
+}
+
+results::Record product_record(double error, double energy, double setup_J) {
+  results::Record record;
+  record.record_id = "0123456789abcdef";
+  record.point = {{"op", "gemm"}, {"m", 64}, {"n", 100}, {"k", 784}};
+  record.work.macs = 64.0 * 100 * 784;
+  record.quantities["relative_error_frobenius"].value = error;
+  record.quantities["energy_B2_J_per_mac"].value = energy;
+  record.quantities["setup_energy_J"].value = setup_J;
+  return record;
+}
+
+TEST(KnobSearch, SetUpIsSpreadOverTheInferences) {
+  results::Record record = product_record(0, 1e-12, 7.84e-3);
+  record.quantities["calibration_energy_J"].value = 7.84e-3;
+  // An inference is a row of A: 78,400 MACs; 15.68 mJ over 10,000 of them are 2e-11 J/MAC.
+  EXPECT_NEAR(amortised_J_per_mac(record, 10000).value_or(0), 1e-12 + 2e-11, 1e-24);
+  EXPECT_NEAR(amortised_J_per_mac(record, 1).value_or(0), 1e-12 + 2e-7, 1e-18);
+  record.quantities.erase("energy_B2_J_per_mac");
+  EXPECT_FALSE(amortised_J_per_mac(record, 1).has_value());
+}
+
+TEST(KnobSearch, TriesEveryPrecisionAndTakesTheCheapestThatMeetsTheTarget) {
+  SearchTarget target;
+  target.quantity = "relative_error_frobenius";
+  target.at_most = true;
+  target.limit = 0.02;
+  target.knob = "precision";
+  KnobSearch search(product_point("systolic"), target);
+  std::size_t probes = 0;
+  while (const auto point = search.next()) {
+    ++probes;
+    ASSERT_TRUE(point->precision.has_value());
+    const std::string name(name_of(*point->precision));
+    // f32 and s8 meet it; s8 is the cheaper one in spite of its set-up.
+    if (name == "f32") {
+      search.take(product_record(1e-7, 3e-12, 0));
+    } else if (name == "s8") {
+      search.take(product_record(0.005, 2e-12, 1e-4));
+    } else {
+      results::Record record;
+      record.status = results::Status::unsupported;
+      record.reason = "no kernel";
+      search.take(record);
+    }
+  }
+  EXPECT_EQ(probes, find_backend("systolic").info().precisions.size());
+  ASSERT_TRUE(search.met());
+  const Json found = search.found().extra.at("search");
+  EXPECT_EQ(found.at("value"), "s8");
+  EXPECT_EQ(found.at("probes").size(), probes);
+  EXPECT_EQ(found.at("inferences"), 10000);
+  EXPECT_NEAR(search.found().find("amortised_energy_J_per_mac")->value,
+              2e-12 + 1e-4 / (10000 * 78400.0), 1e-24);
+}
+
+TEST(KnobSearch, CalibrationIntervalsNeedAnAgeAndEndAtIt) {
+  SearchTarget target;
+  target.quantity = "relative_error_frobenius";
+  target.at_most = true;
+  target.limit = 0.2;
+  target.knob = "calibrate";
+  EXPECT_THROW(KnobSearch(product_point("crossbar"), target), Error);
+  PointSpec point = product_point("crossbar");
+  point.device = "pcm-hermes";
+  point.age_s = 86400;
+  KnobSearch search(point, target);
+  std::string last;
+  while (const auto probe = search.next()) {
+    last = probe->calibration.value_or("");
+    EXPECT_NE(last.find("@every="), std::string::npos) << last;
+    search.take(product_record(0.1, 1e-12, 1e-6));
+  }
+  EXPECT_EQ(last.substr(last.find('=')), "=86400");
+}
+
+TEST(KnobSearch, AMissedTargetLeavesTheNearestRecordAsEvidence) {
+  SearchTarget target;
+  target.quantity = "relative_error_frobenius";
+  target.at_most = true;
+  target.limit = 1e-9;
+  target.knob = "precision";
+  KnobSearch search(product_point("systolic"), target);
+  double error = 0.5;
+  while (search.next()) search.take(product_record(error /= 2, 1e-12, 0));
+  EXPECT_FALSE(search.met());
+  const results::Record nearest = search.found();
+  EXPECT_EQ(nearest.find("relative_error_frobenius")->value, error);
+  EXPECT_EQ(nearest.extra.at("search").at("met"), false);
 }
 
 }  // namespace

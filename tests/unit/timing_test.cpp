@@ -6,7 +6,9 @@
 
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <stdexcept>
+#include <utility>
 
 namespace jb::harness {
 namespace {
@@ -43,6 +45,33 @@ TEST(Timing, PrintsNothing) {
   time_repeatedly([] {}, {0.001, 0.001, 2});
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+// What a rule says of these times, each taking one second.
+std::pair<StopReason, int> stopped_by(const TimingOptions& options,
+                                      const std::function<double(int)>& time) {
+  StoppingRule rule(options);
+  int taken = 0;
+  while (!rule.stop() && taken < 10000) {
+    ++taken;
+    rule.take(time(taken), taken);
+  }
+  return {rule.reason(), taken};
+}
+
+TEST(Stopping, ByCountIntervalNoiseAndTime) {
+  const auto scatter = [](int i) { return 1 + 0.1 * (((i * 37) % 100) / 100.0 - 0.5); };
+  EXPECT_EQ(stopped_by({0.1, 0, 6, 0, 1e9}, scatter), (std::pair{StopReason::count, 6}));
+  EXPECT_EQ(stopped_by({0.1, 0, 6, 0.01, 1e9}, [](int) { return 1.0; }),
+            (std::pair{StopReason::interval, 6}));
+  // Independent scatter of 10 %: the interval becomes narrow with more samples.
+  const auto [narrow, samples] = stopped_by({0.1, 0, 6, 0.02, 1e9}, scatter);
+  EXPECT_EQ(narrow, StopReason::interval);
+  EXPECT_GT(samples, 6);
+  // A clock that goes up and down ever more slowly: the interval stays as wide as it was.
+  const auto wandering = [](int i) { return 1 + 0.2 * std::sin(3 * std::log(i + 1.0)); };
+  EXPECT_EQ(stopped_by({0.1, 0, 6, 0.001, 1e9}, wandering).first, StopReason::noise_floor);
+  EXPECT_EQ(stopped_by({0.1, 0, 6, 1e-6, 12}, scatter), (std::pair{StopReason::time, 12}));
 }
 
 TEST(Statistics, MedianIntervalIsThatOfOrderStatistics) {
