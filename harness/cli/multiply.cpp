@@ -91,11 +91,11 @@ void dump_plan(const Plan& plan, const std::string& directory, const std::string
 
 template <class T>
 results::Record multiply_as(const PointSpec& point, const NpyMatrix& a, const NpyMatrix& b,
-                            const MultiplyFlags& flags, const RunOptions& options) {
+                            const MultiplyFlags& flags, const RunOptions& given) {
   const Matrix<T> a_values = operand_as<T>(flags.a, a, point.backend);
   const Matrix<T> b_values = operand_as<T>(flags.b, b, point.backend);
   Matrix<T> c(a.rows, b.cols);
-  RunOptions options;
+  RunOptions options = given;
   if (!flags.dump.empty()) {
     options.on_executed = [&](const Plan& plan) { dump_plan(plan, flags.dump, point.backend); };
   }
