@@ -150,14 +150,16 @@ std::string describe(const std::vector<ParetoFront>& fronts, Boundary boundary, 
     text += printable(fmt::format("{}: J/MAC at {} against {}", front.group, name_of(boundary),
                                   front.quality)) +
             "\n";
-    text += "  front   P  J/MAC (95 %)                  error (95 %)                machine\n";
+    text += fmt::format("  {:>4} {:27} {:19} machine\n", "P", "J/MAC (95 %)", "error (95 %)");
     for (const ParetoRow& row : front.rows) {
       const std::string energy = fmt::format("{:.3g} ({:.2g} to {:.2g})", row.energy_J_per_mac,
                                              row.energy_low, row.energy_high);
-      const std::string error =
-          fmt::format("{:.3g} ({:.2g} to {:.2g})", row.error, row.error_low, row.error_high);
+      std::string error = fmt::format("{:.3g}", row.error);
+      if (row.error_low < row.error_high) {
+        error += fmt::format(" ({:.2g} to {:.2g})", row.error_low, row.error_high);
+      }
       std::string line = fmt::format(
-          "  {:5} {:3.0f}%  {:29} {:27} {}{}", row.on_front ? "*" : "", 100 * row.front_probability,
+          "{} {:3.0f}% {:27} {:19} {}{}", row.on_front ? "*" : " ", 100 * row.front_probability,
           energy, error, printable(row.label), row.provenance == Provenance::measured ? "" : " ~");
       if (static_cast<int>(line.size()) > width) line.resize(static_cast<std::size_t>(width));
       text += line + "\n";
