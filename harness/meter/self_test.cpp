@@ -199,6 +199,8 @@ std::vector<SelfTest> self_test(const std::vector<Meter*>& meters, Sampler& samp
   if (all.empty()) return tests;
   // Slow meters: fewer parts, which is still five of each.
   if (part_s > 2 * options.idle_s / options.parts) parts = std::min(parts, 5);
+  // The search for update periods was work too.
+  std::this_thread::sleep_for(std::chrono::duration<double>(kSettle_s));
   Marks idle(meters.size());
   take_marks(sampler, all, parts, part_s, idle, tests);
   for (const Machine machine : {Machine::cpu, Machine::gpu}) {
