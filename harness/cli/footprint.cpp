@@ -28,6 +28,7 @@ struct Flags {
   std::string cpu = "0", dram = "0", gpu = "0", gpus = "1", hours;
   std::string executions = "1", trials = "1", tuning = "1", search = "1";
   std::string boundary, base, max_gap;
+  bool total = false;  // of all records together
   bool bridge = false, json = false, method = false, sensitivity = false;
   bool power = false;  // --cpu, --dram or --gpu is given
 };
@@ -116,6 +117,8 @@ bool has_energy(const results::Record& record) {
 
 std::vector<Result> footprints(const Flags& flags, const results::FootprintOptions& options) {
   std::vector<Result> all;
+  std::vector<results::EnergyUse> uses;
+  std::vector<results::RecordRow> rows;
   if (flags.power) {
     all.push_back({results::footprint_of(energy_of_power(flags), options), {}});
     return all;
@@ -137,7 +140,16 @@ std::vector<Result> footprints(const Flags& flags, const results::FootprintOptio
       use.machine_hours = number_flag("--hours", flags.hours);
       results::check_hours(use.machine_hours, "--hours");
     }
-    all.push_back({results::footprint_of(use, options), record.ledger});
+    if (flags.total) {
+      rows.insert(rows.end(), record.ledger.begin(), record.ledger.end());
+      uses.push_back(std::move(use));
+    } else {
+      all.push_back({results::footprint_of(use, options), record.ledger});
+    }
+  }
+  if (!uses.empty()) {
+    const std::string subject = fmt::format("{} ({} records)", flags.source, uses.size());
+    all.push_back({results::footprint_of(results::sum_of(uses, subject), options), rows});
   }
   if (all.empty()) fail_usage("{} holds no record with energy", flags.source);
   return all;
@@ -276,6 +288,7 @@ void add_power_flags(CLI::App& verb, const std::shared_ptr<Flags>& flags) {
   add("--search", flags->search, "N", "candidates of an architecture search");
   add("--base", flags->base, "RECORD", "joules per point of accuracy gained over that record");
   add("--max-gap", flags->max_gap, "S", "longest time between samples of a power log");
+  verb.add_flag("--total", flags->total, "all records of a run as one footprint")->group(kGroup);
   verb.add_flag("--bridge", flags->bridge,
                 "interpolate over gaps of a power log instead of refusing")
       ->group(kGroup);

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -125,6 +126,39 @@ EnergyUse energy_of(const Record& record, double executions, const std::string& 
   use.omissions = omissions_above(found.boundary);
   for (const Lint& lint : record.lints) use.notes.push_back(lint.text);
   return use;
+}
+
+EnergyUse sum_of(const std::vector<EnergyUse>& uses, const std::string& subject) {
+  if (uses.empty()) fail_internal("a sum of no energies");
+  EnergyUse sum;
+  sum.subject = subject;
+  sum.boundary = uses.front().boundary;
+  sum.provenance = uses.front().provenance;
+  sum.low_J = sum.high_J = 0;
+  sum.omissions = uses.front().omissions;
+  for (const EnergyUse& use : uses) {
+    if (use.boundary != sum.boundary) {
+      throw Error(
+          ErrorCode::not_comparable,
+          fmt::format("{} stops at {} and {} at {}: their sum has no boundary; name one that "
+                      "all hold with --boundary",
+                      uses.front().subject, sum.boundary, use.subject, use.boundary));
+    }
+    sum.energy_J += use.energy_J;
+    *sum.low_J += use.low_J.value_or(use.energy_J);
+    *sum.high_J += use.high_J.value_or(use.energy_J);
+    sum.machine_hours += use.machine_hours;
+    sum.provenance = weakest(sum.provenance, use.provenance);
+    sum.inputs.push_back({use.subject, use.energy_J, "J", use.formula});
+    for (const std::string& note : use.notes) {
+      if (std::find(sum.notes.begin(), sum.notes.end(), note) == sum.notes.end()) {
+        sum.notes.push_back(note);
+      }
+    }
+  }
+  sum.formula = "sum of the records' energies";
+  sum.interval_source = "sum of the records' intervals, for they share their constants";
+  return sum;
 }
 
 MethodSheet joules_per_point(const Record& base, const Record& better,

@@ -39,6 +39,11 @@ double class_factor(const std::string& cls);
 /// record holds no such energy.
 EnergyUse energy_of(const Record& record, double executions, const std::string& boundary);
 
+/// All of them together: a run as one. Energies, hours and both ends of the intervals add up (the
+/// constants are shared); the provenance is the weakest. Error not_comparable at different
+/// boundaries.
+EnergyUse sum_of(const std::vector<EnergyUse>& uses, const std::string& subject);
+
 /// Joules more per percentage point of top-1 accuracy gained from `base` to `better`.
 /// Error not_comparable at different boundaries; usage error without accuracies.
 MethodSheet joules_per_point(const Record& base, const Record& better, const std::string& boundary);

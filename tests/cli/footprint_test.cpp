@@ -73,6 +73,25 @@ TEST_F(Footprint, RecordsBecomeCarbonWithTheirInterval) {
   }
 }
 
+TEST_F(Footprint, ARunAddsUp) {
+  ASSERT_EQ(
+      run({"run", "--backend", "photonic", "--gemm", "8,16,32", "-a", "n=16,32", "-o", "out", "-q"})
+          .exit_code,
+      0);
+  double sum = 0;
+  for (const json& sheet : json_lines(footprint({"out", "--json"}).out)) {
+    sum += figure(sheet, "carbon_kg").at("value").get<double>();
+  }
+  const std::vector<json> total = json_lines(footprint({"out", "--total", "--json"}).out);
+  ASSERT_EQ(total.size(), 1U);
+  EXPECT_NEAR(figure(total[0], "carbon_kg").at("value").get<double>(), sum, 1e-12 * sum);
+  // Machines that stop at different boundaries have no sum.
+  ASSERT_EQ(run({"run", "--backend", "crossbar,photonic", "--gemm", "2,3,4", "-o", "two", "-q"})
+                .exit_code,
+            0);
+  EXPECT_EQ(footprint({"two", "--total"}).exit_code, 6);
+}
+
 TEST_F(Footprint, PowerTripleWithHours) {
   const CommandResult result =
       footprint({"--cpu", "100", "--dram", "20", "--gpu", "250", "--gpus", "8", "--hours", "12",
