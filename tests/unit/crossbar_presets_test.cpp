@@ -108,6 +108,81 @@ TEST(CrossbarPresets, HermesIdentities) {
   EXPECT_NEAR(larger->peak_mac_per_s() / device->peak_mac_per_s(), 65.0 / 64.0, 1e-12);
 }
 
+/// One array-cycle's energy of ISAAC by component, from the device file's own prices.
+struct IsaacChip {
+  std::unique_ptr<Device> device;
+  explicit IsaacChip(Settings settings = {}) {
+    DeviceSpec spec = crossbar_spec("reram-isaac", {{"dac.style", "unsigned"}});
+    for (const auto& [key, value] : settings) spec.set(key, value);
+    device = crossbar_backend().open(spec, {});
+  }
+  /// Power of a component when every array is at work, W.
+  [[nodiscard]] double power(const std::string& component) const {
+    // 16128 arrays side by side: 128 x 16 weights each, 126 x 128 of them.
+    const GemmShape all{1, 16 * 126, 128 * 128};
+    const Activity work = device->estimate(all, OperandMode::stationary, {});
+    const Ledger ledger = price(work, device->prices());
+    double joules = 0;
+    for (const LedgerRow& row : ledger.rows()) {
+      if (component.empty() || row.price->component == component) joules += row.energy_J;
+    }
+    return joules / work.device_time_s;
+  }
+};
+
+TEST(CrossbarPresets, IsaacIdentities) {
+  const IsaacChip chip;
+  // 128 x 16 MACs in 16 cycles of 100 ns on each of 16128 arrays: 41.29 TOPS.
+  EXPECT_NEAR(2 * chip.device->peak_mac_per_s(), 41.29e12, 0.005e12);
+  // 85.4 mm2: 483.5 GOPS/s/mm2, the published 478.95 within 2 %.
+  const double per_mm2 = 2 * chip.device->peak_mac_per_s() / 1e9 / (chip.device->area_m2() * 1e6);
+  EXPECT_NEAR(per_mm2, 483.5, 0.5);
+  EXPECT_NEAR(per_mm2 / 478.95, 1.0, 0.02);
+  // Powers of the parts, exactly: 168 x 12 units of 16, 4, 0.01, 2.4 mW; links 10.4 W.
+  const double units = 168.0 * 12.0;
+  EXPECT_NEAR(chip.power("adc"), units * 16e-3, 1e-9);
+  EXPECT_NEAR(chip.power("dac"), units * 4e-3, 1e-9);
+  EXPECT_NEAR(chip.power("sample_hold"), units * 10e-6, 1e-9);
+  EXPECT_NEAR(chip.power("cells"), units * 2.4e-3, 1e-9);
+  EXPECT_NEAR(chip.power("machine"), 10.4, 1e-9);
+  // 65.8 W in all, 627 GOPS/W; converters are 49 % of it.
+  EXPECT_NEAR(chip.power(""), 65.8, 0.1);
+  EXPECT_NEAR(2 * chip.device->peak_mac_per_s() / chip.power("") / 1e9, 627, 2);
+  EXPECT_NEAR(chip.power("adc") / chip.power(""), 0.49, 0.005);
+  const PresetValidation& validation = chip.device->spec().validation();
+  EXPECT_NEAR(chip.power("") / chip.device->peak_mac_per_s() / validation.published_J_per_mac,
+              validation.ratio, 0.005);
+}
+
+TEST(CrossbarPresets, IsaacAnswersToPerturbations) {
+  const IsaacChip chip;
+  const double base = chip.power("");
+  // Twice the energy of a conversion: 32.26 W more, nothing else moves.
+  const IsaacChip dear({{"energy.adc_J", "3.125e-12"}});
+  EXPECT_NEAR(dear.power("") - base, 168 * 12 * 16e-3, 1e-9);
+  EXPECT_NEAR(dear.power("dac"), chip.power("dac"), 1e-12);
+  // Half the outputs of an array in use: its conversions halve, its cycle's other energy stays.
+  const GemmShape full{1, 16, 128};
+  const GemmShape half{1, 8, 128};
+  const auto joules = [&chip](const GemmShape& shape) {
+    return price(chip.device->estimate(shape, OperandMode::stationary, {}), chip.device->prices())
+        .cumulative_J(Boundary::B1);
+  };
+  const double per_output = 1.5625e-12 + 9.765625e-16 + 1.953125e-14;
+  EXPECT_NEAR(joules(full) - joules(half), 16 * 8 * 8 * per_output, 1e-15);
+  EXPECT_GT(joules(half) / half.macs(), 1.4 * joules(full) / full.macs());
+  // A tile of arrays more: 96 more of 16128 in peak, area and arrays at work.
+  const IsaacChip larger({{"tile.count", "16224"}});
+  EXPECT_NEAR(larger.device->peak_mac_per_s() / chip.device->peak_mac_per_s(), 169.0 / 168.0,
+              1e-12);
+  EXPECT_NEAR(larger.device->area_m2() - chip.device->area_m2(), 0.372e-6, 1e-12);
+  // One input more than 128: a second array, and twice the energy of cycles and conversions.
+  EXPECT_NEAR(joules({1, 16, 129}), 2 * joules(full) - 16 * 127 * 3.90625e-13, 0.02 * joules(full));
+  // The converters' own rate: 106.7 ns a cycle, 453 GOPS/s/mm2.
+  const IsaacChip slow({{"adc.rate_Hz", "1.2e9"}});
+  EXPECT_NEAR(2 * slow.device->peak_mac_per_s() / 1e9 / (slow.device->area_m2() * 1e6), 453, 1);
+}
+
 TEST(CrossbarCounts, ConvertersMayHoldUpAReading) {
   const auto time_of = [](Settings settings) {
     DeviceSpec spec = crossbar_spec("ideal", {{"tile.rows", "128"},
@@ -139,7 +214,8 @@ TEST(CrossbarArea, IsThatOfTilesAndOfTheChip) {
 TEST(CrossbarPresets, ValuesWithoutUnitSourceOrClassDoNotLoad) {
   const std::filesystem::path folder = presets_dir() / "crossbar";
   std::size_t presets = 0;
-  for (const char* name : {"ideal", "pcm-hermes", "sonos-sandia", "flash-cmos", "sram-charge"}) {
+  for (const char* name :
+       {"ideal", "pcm-hermes", "reram-isaac", "sonos-sandia", "flash-cmos", "sram-charge"}) {
     const Json preset = read_json_file(folder / (std::string(name) + ".json"));
     TempFolder temp;
     for (const char* part : {"unit", "source", "class"}) {
@@ -157,7 +233,7 @@ TEST(CrossbarPresets, ValuesWithoutUnitSourceOrClassDoNotLoad) {
     }
     ++presets;
   }
-  EXPECT_EQ(presets, 5U);
+  EXPECT_EQ(presets, 6U);
 }
 
 class MeasuredCells : public ::testing::Test {
