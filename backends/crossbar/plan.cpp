@@ -126,7 +126,10 @@ void CrossbarPlan::age_changed() {
 
 void CrossbarPlan::drop_effective() {
   for (const int direction : {0, 1}) {
+    // Laid out for look-ups it is filled anew at each age, in the same memory.
+    SlicedOperand kept = std::move(packed_float_[direction].sliced);
     packed_float_[direction] = {};
+    if (kept.way == SlicedWay::look_up) packed_float_[direction].sliced = std::move(kept);
     packed_double_[direction] = {};
   }
 }
@@ -261,9 +264,27 @@ const CrossbarPlan::Packed<U>& CrossbarPlan::effective(bool transposed) {
   if (cache.valid) return cache;
   const Config& config = machine_->config;
   const CellClock clock = clock_at(config.cell, cell_age(), machine_->epoch.temperature_C);
+  cache.valid = true;
+  if constexpr (std::is_same_v<U, float>) {
+    const ComposedPass settings = composed_pass(transposed, {});
+    if (!transposed && !config.wires.present() && !config.cell.ideal &&
+        sliced_way(settings) == SlicedWay::look_up) {
+      const MatrixView<const double> weights = std::as_const(weights_).view();
+      lay_out_by_rows(
+          settings,
+          [&](std::int64_t row, std::span<float> out) { cells_.effective(row, clock, out); },
+          [&](std::int64_t row, std::span<float> out) {
+            std::vector<double> exact(out.size());
+            cells_.white_variance(weights, row, clock, exact);
+            std::transform(exact.begin(), exact.end(), out.begin(),
+                           [](double v) { return static_cast<float>(v); });
+          },
+          cache.sliced);
+      return cache;
+    }
+  }
   const Matrix<U> effective = effective_matrix<U>(clock);
   const Matrix<U> variances = variance_matrix<U>(clock);
-  cache.valid = true;
   if constexpr (std::is_same_v<U, float>) {
     const ComposedPass settings = composed_pass(transposed, {});
     if (sliced_way(settings) != SlicedWay::none) {

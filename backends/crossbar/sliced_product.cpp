@@ -255,16 +255,26 @@ class LookUpProduct final : public SlicedProduct {
     const std::int64_t low = std::max<std::int64_t>(0, lane_ - lane_group * kLanes);
     const std::int64_t high = std::min<std::int64_t>(kLanes, lane_ + rows_ - lane_group * kLanes);
     const float* const codes = codes_.data() + (lane_group * kLanes - lane_) * a_.cols + input;
+    std::uint32_t magnitude[kLanes] = {};
+    std::uint32_t negative[kLanes] = {};
     for (std::int64_t l = low; l < high; ++l) {
       const auto code = static_cast<std::int32_t>(codes[l * a_.cols]);
-      const std::uint32_t negative = code < 0 ? 1U : 0U;
-      const auto magnitude = static_cast<std::uint32_t>(code < 0 ? -code : code);
-      for (int p = 0; p < planes_; ++p) {
-        const std::uint32_t bit = (magnitude >> p) & 1U;
-        bits[at(p * kPlaneLanes + l)] |= (bit ^ negative) << r;
-        magnitudes[at(p * kPlaneLanes + l)] |= bit << r;
+      negative[l] = code < 0 ? 1U : 0U;
+      magnitude[l] = static_cast<std::uint32_t>(code < 0 ? -code : code);
+    }
+    for (int p = 0; p < planes_; ++p) {
+      std::uint32_t* const words_of_plane = bits.data() + p * kPlaneLanes;
+      for (int l = 0; l < kLanes; ++l) {
+        words_of_plane[l] |= (((magnitude[l] >> p) & 1U) ^ negative[l]) << r;
       }
-      if (is_signed()) bits[at(planes_ * kPlaneLanes + l)] |= (1U ^ negative) << r;
+    }
+    if (!is_signed()) return;
+    std::uint32_t* const signs = bits.data() + planes_ * kPlaneLanes;
+    for (int l = 0; l < kLanes; ++l) signs[l] |= (1U ^ negative[l]) << r;
+    if (!noisy()) return;
+    for (int p = 0; p < planes_; ++p) {
+      std::uint32_t* const words_of_plane = magnitudes.data() + p * kPlaneLanes;
+      for (int l = 0; l < kLanes; ++l) words_of_plane[l] |= ((magnitude[l] >> p) & 1U) << r;
     }
   }
 
@@ -278,7 +288,8 @@ class LookUpProduct final : public SlicedProduct {
 
   struct Buffers {
     std::vector<float> tables, noise_tables, sums, noise_sums, normals;
-    std::vector<double> totals;
+    std::vector<double> totals;  // lane group, column, lane
+    std::vector<kernels::SlicedReadout> readouts;
   };
 
   void multiply(std::int64_t first_col, std::int64_t count) override {
@@ -294,8 +305,13 @@ class LookUpProduct final : public SlicedProduct {
       clipped += read_tile(t, first_col, count, buffers);
     }
     count_clipped(clipped);
+    double out[kColumns];
     for (std::int64_t v = 0; v < rows_; ++v) {
-      leave(v, first_col, count, buffers.totals.data() + (lane_ + v) * kColumns);
+      const std::int64_t g = (lane_ + v) / kLanes;
+      const double* const from =
+          buffers.totals.data() + g * kColumns * kLanes + (lane_ + v) % kLanes;
+      for (std::int64_t j = 0; j < count; ++j) out[j] = from[j * kLanes];
+      leave(v, first_col, count, out);
     }
   }
 
@@ -313,6 +329,7 @@ class LookUpProduct final : public SlicedProduct {
           at(std::max<std::int64_t>(static_cast<std::int64_t>(buffers.noise_sums.size()),
                                     kept_noise * (cut ? lane_groups_ : 1))));
     }
+    set_readouts(t, first_col, count, buffers);
     std::int64_t clipped = 0;
     for (std::int64_t first = 0; first < tile.groups; first += kGroups) {
       const std::int64_t groups = std::min(kGroups, tile.groups - first);
@@ -361,6 +378,31 @@ class LookUpProduct final : public SlicedProduct {
     }
   }
 
+  /// What the converters behind a tile's lanes do, the same for all vectors.
+  void set_readouts(std::int64_t t, std::int64_t first_col, std::int64_t count,
+                    Buffers& buffers) const {
+    const SlicedOperand::Tile& tile = operand_.tiles[at(t)];
+    const ComposedTile& behind = pass_.tiles[at(t)];
+    buffers.readouts.assign(at(count * slices_), {});
+    for (std::int64_t lane = 0; lane < count * slices_; ++lane) {
+      const analog::Adc& converter = adc(t, static_cast<int>(lane % slices_));
+      const std::size_t own = at(first_col * slices_ + lane);
+      const double gain = behind.gain.empty() ? 1.0 : 1.0 + static_cast<double>(behind.gain[own]);
+      kernels::SlicedReadout& readout = buffers.readouts[at(lane)];
+      readout.adc = {converter.present(), static_cast<float>(converter.least_code()),
+                     static_cast<float>(converter.full_code()),
+                     static_cast<float>(converter.bias())};
+      readout.planes = planes_;
+      readout.normals_stride = kNoiseBlock;
+      readout.own_signs = is_signed();
+      readout.all = tile.sums[own];
+      readout.all_variance = noisy() ? tile.variance_sums[own] : 0.0F;
+      readout.per_lsb = static_cast<float>(pass_.array_per_sum() / converter.lsb() * gain);
+      readout.noise_per_lsb = static_cast<float>(gain / converter.lsb());
+      readout.offset = behind.offset.empty() ? 0.0F : behind.offset[own];
+    }
+  }
+
   /// Sums of 16 vectors through the converters, to the totals.
   std::int64_t convert(std::int64_t t, std::int64_t g, std::int64_t first_col, std::int64_t count,
                        const float* sums, const float* noise_sums, Buffers& buffers) const {
@@ -368,36 +410,20 @@ class LookUpProduct final : public SlicedProduct {
     if (noisy() && (g == 0 || vector % kNoiseBlock == 0)) {
       draw(t, vector - vector % kNoiseBlock, first_col, count, buffers);
     }
-    const SlicedOperand::Tile& tile = operand_.tiles[at(t)];
-    const ComposedTile& behind = pass_.tiles[at(t)];
     const std::int64_t low = std::max<std::int64_t>(0, lane_ - g * kLanes);
     const std::int64_t high = std::min<std::int64_t>(kLanes, lane_ + rows_ - g * kLanes);
+    const auto in_use = static_cast<std::uint16_t>((0xFFFFU >> (kLanes - high)) & (0xFFFFU << low));
     std::int64_t clipped = 0;
     for (std::int64_t lane = 0; lane < count * slices_; ++lane) {
       const auto slice = static_cast<int>(lane % slices_);
-      const std::int64_t own = first_col * slices_ + lane;
-      const analog::Adc& behind_adc = adc(t, slice);
-      const double gain =
-          behind.gain.empty() ? 1.0 : 1.0 + static_cast<double>(behind.gain[at(own)]);
-      kernels::SlicedReadout readout{};
-      readout.adc = {behind_adc.present(), static_cast<float>(behind_adc.least_code()),
-                     static_cast<float>(behind_adc.full_code()),
-                     static_cast<float>(behind_adc.bias())};
-      readout.planes = planes_;
+      kernels::SlicedReadout& readout = buffers.readouts[at(lane)];
       readout.sums = sums + lane * words() * kLanes;
       if (noisy()) {
         readout.variances = noise_sums + lane * planes_ * kLanes;
         readout.normals =
             buffers.normals.data() + lane * planes_ * kNoiseBlock + vector % kNoiseBlock;
-        readout.normals_stride = kNoiseBlock;
-        readout.all_variance = tile.variance_sums[at(own)];
       }
-      readout.own_signs = is_signed();
-      readout.all = tile.sums[at(own)];
-      readout.per_lsb = static_cast<float>(pass_.array_per_sum() / behind_adc.lsb() * gain);
-      readout.noise_per_lsb = static_cast<float>(gain / behind_adc.lsb());
-      readout.offset = behind.offset.empty() ? 0.0F : behind.offset[at(own)];
-      readout.lanes = static_cast<std::uint16_t>((0xFFFFU >> (kLanes - high)) & (0xFFFFU << low));
+      readout.lanes = in_use;
       alignas(64) double codes[kLanes];
       clipped += kernel().convert(readout, codes);
       // Codes were counted from the lowest level.
@@ -405,11 +431,14 @@ class LookUpProduct final : public SlicedProduct {
           static_cast<double>(readout.adc.bias) * (std::ldexp(1.0, planes_) - 1.0);
       const double unit = slice_unit(t, slice);
       const std::int64_t col = first_col + lane / slices_;
-      double* const totals = buffers.totals.data() + g * kLanes * kColumns + lane / slices_;
-      for (std::int64_t l = low; l < high; ++l) {
-        totals[l * kColumns] +=
-            read(unit, codes[l] - levels, t, col, slice, g * kLanes + l - lane_);
+      double* const totals = buffers.totals.data() + (g * kColumns + lane / slices_) * kLanes;
+      if (pass_.cells->flipped(pass_.first_tile + t, col, slice)) {
+        for (std::int64_t l = low; l < high; ++l) {
+          totals[l] += read(unit, codes[l] - levels, t, col, slice, g * kLanes + l - lane_);
+        }
+        continue;
       }
+      for (std::int64_t l = 0; l < kLanes; ++l) totals[l] += unit * (codes[l] - levels);
     }
     return clipped;
   }
@@ -679,6 +708,69 @@ SlicedOperand lay_out(const ComposedPass& pass, MatrixView<const float> effectiv
     }
   });
   return out;
+}
+
+void lay_out_by_rows(const ComposedPass& pass, RowOfWeights effective, RowOfWeights variances,
+                     SlicedOperand& operand) {
+  operand.way = SlicedWay::look_up;
+  operand.tiles.resize(at(pass.inputs.tiles));
+  const std::int64_t lanes = pass.columns * pass.cells->lanes();
+  const bool noisy = !pass.white.empty();
+  // Sums over all rows complete unsigned inputs and squares.
+  const bool sums = noisy || pass.config->dac.is_unsigned;
+  for (std::int64_t t = 0; t < pass.inputs.tiles; ++t) {
+    SlicedOperand::Tile& tile = operand.tiles[at(t)];
+    tile.groups = (pass.inputs.length(t) + kGroupRows - 1) / kGroupRows;
+    const std::int64_t depth = tile.groups * kGroupRows;
+    tile.rows.resize(at(lanes * depth));  // zeros behind the last row stay
+    tile.sums.resize(at(lanes));
+    tile.variances.resize(at(noisy ? lanes * depth : 0));
+    tile.variance_sums.resize(at(noisy ? lanes : 0));
+  }
+  constexpr std::int64_t kRows = 16;  // a line of the cache of each lane
+  const std::int64_t pieces = (pass.inputs.longest() + kRows - 1) / kRows;
+  parallel_for(pass.inputs.tiles * pieces, 1, [&](std::int64_t begin, std::int64_t end) {
+    thread_local std::vector<float> rows;
+    rows.resize(at(kRows * lanes));
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t t = i / pieces;
+      SlicedOperand::Tile& tile = operand.tiles[at(t)];
+      const std::int64_t first = i % pieces * kRows;
+      const std::int64_t count = std::min(kRows, pass.inputs.length(t) - first);
+      const std::int64_t depth = tile.groups * kGroupRows;
+      const auto turn = [&](RowOfWeights fill, std::vector<float>& to) {
+        for (std::int64_t j = 0; j < count; ++j) {
+          fill(pass.inputs.begin(t) + first + j, {rows.data() + j * lanes, at(lanes)});
+        }
+        for (std::int64_t lane = 0; lane < lanes; ++lane) {
+          float* const line = to.data() + lane * depth + first;
+          for (std::int64_t j = 0; j < count; ++j) line[j] = rows[at(j * lanes + lane)];
+        }
+      };
+      if (count <= 0) continue;
+      turn(effective, tile.rows);
+      if (noisy) turn(variances, tile.variances);
+    }
+  });
+  if (!sums) return;
+  parallel_for(pass.inputs.tiles, 1, [&](std::int64_t begin, std::int64_t end) {
+    const auto add_up = [&](const std::vector<float>& rows, std::int64_t depth,
+                            std::vector<float>& to) {
+      for (std::int64_t lane = 0; lane < lanes; ++lane) {
+        double sum = 0;
+        for (std::int64_t j = 0; j < depth; ++j) {
+          sum += static_cast<double>(rows[at(lane * depth + j)]);
+        }
+        to[at(lane)] = static_cast<float>(sum);
+      }
+    };
+    for (std::int64_t t = begin; t < end; ++t) {
+      SlicedOperand::Tile& tile = operand.tiles[at(t)];
+      const std::int64_t depth = tile.groups * kGroupRows;
+      add_up(tile.rows, depth, tile.sums);
+      if (noisy) add_up(tile.variances, depth, tile.variance_sums);
+    }
+  });
 }
 
 Saturation multiply_sliced(const ComposedPass& pass, const SlicedOperand& operand,

@@ -4,8 +4,10 @@
 // composed_product.h: bit for bit with bytes, to float32 sums with look-ups.
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
+#include "backends/core/function_ref.h"
 #include "backends/crossbar/composed_product.h"
 
 namespace jb::crossbar {
@@ -32,6 +34,14 @@ struct SlicedOperand {
 /// Lays out effective weights (driven side x (column, lane)).
 [[nodiscard]] SlicedOperand lay_out(const ComposedPass& pass, MatrixView<const float> effective,
                                     MatrixView<const float> variances);
+
+/// Fills a row of effective weights, (column, lane); called from several threads.
+using RowOfWeights = FunctionRef<void(std::int64_t row, std::span<float> out)>;
+
+/// The same for look-ups on rows as they are driven, row by row and into the memory that `operand`
+/// already has: what a step in age takes. `variances` only for noisy passes.
+void lay_out_by_rows(const ComposedPass& pass, RowOfWeights effective, RowOfWeights variances,
+                     SlicedOperand& operand);
 
 /// C = A B; on entry the workspace's full scales are the largest magnitudes in the rows of A.
 Saturation multiply_sliced(const ComposedPass& pass, const SlicedOperand& operand,
