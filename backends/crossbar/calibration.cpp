@@ -4,11 +4,10 @@
 //              R0 read right after programming (IBM/aihwkit 1.1, GlobalDriftCompensation; Joshi et
 //              al., Nature Communications 11, 2473 (2020))
 //   column     gain of each converter and offset of each column from known vectors by least
-//   squares,
-//              against what the digital side knows they should give at programming, and to their
-//              common level later; then gdc, which holds that level
+//              squares, against what the digital side knows they should give at programming, and to
+//              their common level later; then gdc, which holds that level
 //   range      the converters' range by halves and doubles of a root of two until few samples of
-//              known vectors clip; then gdc
+//              known vectors clip; then the factor of state, as R0 was read over another range
 //   state      the factor of least error over known vectors: large states, which drift less in many
 //              cells, count by what they contribute
 //   reprogram  the targets are written anew: drift begins anew
@@ -291,10 +290,12 @@ Activity CrossbarPlan::calibrate(std::string_view method, std::uint64_t reading)
   Activity cost;
   // The device's default calibration may ask for no reference at setup: it is charged here.
   if (reference_.columns.empty()) cost += read_reference();
-  if (method == "range" || method == "range+column") cost += find_range(reading);
+  const bool ranged = method == "range" || method == "range+column";
+  if (ranged) cost += find_range(reading);
   if (method == "column" || method == "range+column") cost += trim_columns(reading);
   cost += follow_drift(reading);
-  if (method == "state") cost += fit_states(reading);
+  // R0 was read over another range, whose steps and offsets weigh otherwise on small currents.
+  if (ranged || method == "state") cost += fit_states(reading);
   return cost;
 }
 
