@@ -124,6 +124,10 @@ def complaints(events, url):
     return found
 
 
+ROWS = """JSON.stringify([...document.querySelectorAll('#rows tr')].slice(0, 1100)
+          .map((tr) => [...tr.cells].map((td) => td.textContent)))"""
+
+
 def check(browser, report, folder):
     problems = []
     url = pathlib.Path(report).resolve().as_uri()
@@ -142,6 +146,8 @@ def check(browser, report, folder):
     expect("figures are drawn", "document.querySelectorAll('svg .m').length > 0")
     expect("nothing of a record became an element",
            "document.querySelectorAll('img, iframe, script').length === 2")
+    browser.evaluate("document.getElementById('more').click()")  # more than the first page
+    scripted = json.loads(browser.evaluate(ROWS))
     browser.screenshot(folder / f"{stem}-light.png")
     browser.look(1280, 900, dark=True)
     browser.screenshot(folder / f"{stem}-dark.png")
@@ -164,6 +170,7 @@ def check(browser, report, folder):
     browser.screenshot(folder / f"{stem}-detail.png", whole=False)
     browser.evaluate("document.getElementById('detail').close()")
 
+    browser.look(1280, 900, media="print")
     pdf = browser.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"]
     (folder / f"{stem}-print.pdf").write_bytes(base64.b64decode(pdf))
 
@@ -177,6 +184,11 @@ def check(browser, report, folder):
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
     expect("figures stand without script", "document.querySelectorAll('svg .m').length > 0")
     expect("the table stands without script", "document.querySelectorAll('#rows tr').length > 0")
+    still = json.loads(browser.evaluate(ROWS))[:len(scripted)]
+    for row, (one, other) in enumerate(zip(scripted, still)):
+        if one != other:
+            problems.append(f"row {row} reads {one} with script and {other} without")
+            break
     expect("controls hide without script", "document.getElementById('controls').hidden")
     return problems + complaints(browser.events, url)
 

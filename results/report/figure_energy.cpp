@@ -44,7 +44,7 @@ void draw_shares(Svg& svg, const View& view, const ViewRow& row, double top) {
   double sum = 0;
   for (const EnergyPart& part : parts) sum += part.J_per_mac;
   const std::string total = total_text(row);
-  const int room = 66 - text_width(total);
+  const int room = 61 - text_width(total);
   svg.text({kLeft, top + 10}, shorten(view.text(row.label), room), "name");
   svg.text({kRight, top + 10}, total, "name", Anchor::end);
   double x = kLeft;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kStaticRows = 200;  // of very many
 
 std::string number_json(double value) {
-  return std::isnan(value) ? "null" : fmt::format("{:.6g}", value);
+  return std::isnan(value) ? "null" : fmt::format("{:.9g}", value);
 }
 
 // -1 for a row without numbers.

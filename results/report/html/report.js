@@ -18,8 +18,9 @@
     const shown = Number(value.toPrecision(digits));
     const at = 7 + Math.floor(Math.floor(Math.log10(Math.abs(shown)) + 1e-12) / 3);
     if (at < 0 || at >= PREFIXES.length) return (shown.toExponential(digits - 1) + " " + unit).trim();
-    return (Number((shown / Math.pow(10, 3 * (at - 7))).toPrecision(digits))
-        .toPrecision(digits).replace(/e\+?.*$/, "") + " " + PREFIXES[at] + unit).trim();
+    const scaled = shown / Math.pow(10, 3 * (at - 7));
+    const before = Math.floor(Math.log10(Math.abs(scaled)) + 1e-12) + 1;
+    return (scaled.toFixed(Math.max(0, digits - before)) + " " + PREFIXES[at] + unit).trim();
   };
   const duration = (s) => {
     const steps = [[31557600, "y", 2], [86400, "d", 2], [3600, "h", 1], [60, "min", 2], [1, "s", 0]];
@@ -34,9 +35,14 @@
     if (css) e.className = css;
     return e;
   };
+  // Two digits, with an exponent below 1e-4: as the static table writes it.
+  const errorText = (error) => {
+    const shown = Number(error.toPrecision(2));
+    return shown !== 0 && shown < 1e-4 ? shown.toExponential().replace("e+", "e") : String(shown);
+  };
   const energyText = (e) => (e ? si(e[0], "J", e[2]) + SIGNS[e[1]] : "");
   const fidelityText = (r) => (r[C.fidelity] === null ? "" : r[C.accuracy]
-      ? (100 * r[C.fidelity]).toFixed(2) + " %" : Number(r[C.fidelity].toPrecision(2)).toString());
+      ? (100 * r[C.fidelity]).toFixed(2) + " %" : errorText(r[C.fidelity]));
 
   // The table: columns as in the static one, which this replaces.
   const columns = [{get: (r) => T[r[C.label]], text: (r) => T[r[C.label]]},
