@@ -11,6 +11,7 @@
 
 #include "backends/core/paths.h"
 #include "results/compare.h"
+#include "results/journal.h"
 #include "results/record.h"
 #include "results/report/formats.h"
 #include "results/validate.h"
@@ -96,7 +97,7 @@ void add_record_files(const Options& options) {
   add_benchmark(options, "records reported to HTML", "k/s", Target::at_least(10), 2,
                 [count](benchmark::State& state) {
                   const ScratchFolder folder;
-                  const auto file = write_records(folder.path(), count);
+                  const auto file = write_records(folder.path(), "records.jsonl", count, 1);
                   const results::Bibliography bibliography(literature_dir());
                   const double rate = rate_of(state, count, [&] {
                     results::ViewBuilder builder;
