@@ -195,6 +195,7 @@ void KnobSearch::try_all(std::vector<std::string> values) {
 
 double KnobSearch::probe_number() const {
   if (step_ == Step::high) return target_.high;
+  if (step_ == Step::descend) return top_;
   if (step_ == Step::low) return target_.low;
   const double middle = std::sqrt(fails_ * meets_);
   if (!whole_) return middle;
@@ -271,12 +272,16 @@ void KnobSearch::bisect(const Probe& probe, double value) {
     return;
   }
   (probe.met ? meets_ : fails_) = value;
-  if (step_ == Step::high) {
-    step_ = probe.met ? Step::low : Step::done;
-    if (!probe.met) {
-      trouble_ = fmt::format("at most {} = {} was tried, which gave {:.4g}", target_.knob,
-                             probe.value, *probe.quantity);
+  if (step_ == Step::high || step_ == Step::descend) {
+    if (probe.met) {
+      step_ = Step::low;
+      return;
     }
+    constexpr double kDecade = 10;
+    top_ = whole_ ? std::floor(value / kDecade) : value / kDecade;
+    step_ = top_ > target_.low ? Step::descend : Step::done;
+    trouble_ = fmt::format("the best of {} settings gave {:.4g}", probes_.size(),
+                           nearest_quantity_.value_or(*probe.quantity));
   } else if (step_ == Step::low && probe.met) {
     step_ = Step::done;  // the least value of the range is enough
   } else {

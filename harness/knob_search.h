@@ -68,7 +68,8 @@ class KnobSearch {
     bool met = false;
     std::string reason;  ///< why there is no quantity
   };
-  enum class Step : std::uint8_t { high, low, between, all, done };
+  /// `descend`: the top of the range failed (a full well clips, say); it comes down by decades.
+  enum class Step : std::uint8_t { high, descend, low, between, all, done };
 
   void search_parameter();
   void search_precisions();
@@ -87,6 +88,7 @@ class KnobSearch {
   bool whole_ = false;
   Step step_ = Step::high;
   std::vector<std::string> values_;  ///< of step `all`
+  double top_ = 0;  ///< of step `descend`
   double fails_ = 0;
   double meets_ = 0;
   std::vector<Probe> probes_;

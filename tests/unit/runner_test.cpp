@@ -59,7 +59,7 @@ TEST(Runner, ReferenceIsTimedAndExactToRounding) {
   const results::Quantity* time = record.find("device_time_s");
   ASSERT_NE(time, nullptr);
   EXPECT_EQ(time->provenance, Provenance::measured);
-  EXPECT_EQ(time->n, 6);
+  EXPECT_GE(time->n, 6);  // more until the interval is narrow, the noise floor is met or time is up
   EXPECT_EQ(time->interval_kind, "sampling");
   EXPECT_LE(*time->ci_low, time->value);
   EXPECT_GE(*time->ci_high, time->value);
