@@ -80,9 +80,21 @@ TEST(KnobSearch, SaysWhenTheTargetIsOutOfReach) {
   SearchTarget target;
   target.limit = 0.99;
   KnobSearch search(network_point(), target);
-  EXPECT_EQ(drive(search, "n_mac", [](double) { return 0.98; }).size(), 1U);
+  // Down from the top by decades, until less light gives less.
+  EXPECT_EQ(drive(search, "n_mac", [](double n) { return n > 2e3 ? 0.98 : 0.97; }).back(), 1e3);
   EXPECT_FALSE(search.met());
   EXPECT_NE(search.summary().find("no n_mac reaches"), std::string::npos);
+}
+
+TEST(KnobSearch, ComesDownFromSettingsThatClip) {
+  SearchTarget target;
+  target.limit = 0.9;
+  KnobSearch search(network_point(), target);
+  drive(search, "n_mac", [](double n) { return n > 3e5 ? 0.1 : 1 - 5 / n; });
+  ASSERT_TRUE(search.met());
+  const double found = std::stod(search.to_json()["value"].get<std::string>());
+  EXPECT_GE(found, 50);
+  EXPECT_LT(found, 60);
 }
 
 TEST(KnobSearch, AnEasyTargetTakesTheLowEnd) {
