@@ -139,7 +139,7 @@ class CrossbarBackend final : public Backend {
         {ElementType::f32, ElementType::f64},
         "pcm-hermes",
         "ideal",
-        1};
+        2};
     return info;
   }
   [[nodiscard]] Support available() const override { return Support::yes(); }

@@ -32,6 +32,8 @@ struct SlicedReadout {
   float per_lsb;        ///< codes per sum, the converter's gain error included
   float noise_per_lsb;  ///< the same for deviations
   float offset;         ///< in codes
+  double per_code;      ///< what a code adds to a total
+  double levels;        ///< codes of all planes are counted from the lowest: what that adds
   std::uint16_t lanes;  ///< vectors that count
 };
 
@@ -50,7 +52,9 @@ struct BytesWork {
   double low, high, bias;
   const float* gain;  ///< of the 32 columns; null: none
   const float* offset;
-  double* codes;        ///< out: 32, summed over planes
+  double per_code;      ///< what a code adds to a total
+  double* totals;       ///< 32, to which the codes summed over planes are added; null: codes alone
+  double* codes;        ///< out: 32 codes summed over planes
   std::uint32_t lanes;  ///< columns that count
 };
 
@@ -61,8 +65,9 @@ struct SlicedKernel {
   /// planes x 16 words per group, `index_stride` floats apart; `slices` 1 or 2, planes up to 8.
   void (*look_up)(const float* index, std::int64_t index_stride, const float* const* tables,
                   int slices, int planes, std::int64_t groups, float* const* sums, bool add);
-  /// codes[16], summed over planes with their weights; returns the samples clipped.
-  int (*convert)(const SlicedReadout& readout, double* codes);
+  /// Adds to totals[16] the codes summed over planes with their weights; returns the samples
+  /// clipped.
+  int (*convert)(const SlicedReadout& readout, double* totals);
   /// Null without VNNI. Returns the samples clipped.
   std::int64_t (*bytes)(const BytesWork& work);
 };

@@ -400,6 +400,8 @@ class LookUpProduct final : public SlicedProduct {
       readout.per_lsb = static_cast<float>(pass_.array_per_sum() / converter.lsb() * gain);
       readout.noise_per_lsb = static_cast<float>(gain / converter.lsb());
       readout.offset = behind.offset.empty() ? 0.0F : behind.offset[own];
+      readout.per_code = slice_unit(t, static_cast<int>(lane % slices_));
+      readout.levels = static_cast<double>(readout.adc.bias) * (std::ldexp(1.0, planes_) - 1.0);
     }
   }
 
@@ -424,21 +426,17 @@ class LookUpProduct final : public SlicedProduct {
             buffers.normals.data() + lane * planes_ * kNoiseBlock + vector % kNoiseBlock;
       }
       readout.lanes = in_use;
-      alignas(64) double codes[kLanes];
-      clipped += kernel().convert(readout, codes);
-      // Codes were counted from the lowest level.
-      const double levels =
-          static_cast<double>(readout.adc.bias) * (std::ldexp(1.0, planes_) - 1.0);
-      const double unit = slice_unit(t, slice);
-      const std::int64_t col = first_col + lane / slices_;
       double* const totals = buffers.totals.data() + (g * kColumns + lane / slices_) * kLanes;
-      if (pass_.cells->flipped(pass_.first_tile + t, col, slice)) {
-        for (std::int64_t l = low; l < high; ++l) {
-          totals[l] += read(unit, codes[l] - levels, t, col, slice, g * kLanes + l - lane_);
-        }
+      const std::int64_t col = first_col + lane / slices_;
+      if (!pass_.cells->flipped(pass_.first_tile + t, col, slice)) {
+        clipped += kernel().convert(readout, totals);
         continue;
       }
-      for (std::int64_t l = 0; l < kLanes; ++l) totals[l] += unit * (codes[l] - levels);
+      alignas(64) double own[kLanes] = {};
+      clipped += kernel().convert(readout, own);
+      for (std::int64_t l = low; l < high; ++l) {
+        totals[l] += read(1.0, own[l], t, col, slice, g * kLanes + l - lane_);
+      }
     }
     return clipped;
   }
@@ -488,7 +486,7 @@ class BytesProduct final : public SlicedProduct {
   void make_planes(std::int64_t v, std::int64_t t) {
     const std::int64_t stride = operand_.tiles[at(t)].groups * 4;
     const float* const codes = codes_.data() + v * a_.cols + pass_.inputs.begin(t);
-    std::int8_t* const out = planes_bytes_.data() + v * start_.back() + start_[at(t)];
+    std::int8_t* const out = planes_bytes_.data() + place_of(v, t);
     const int bits = planes_ > 1 ? config_.plane_bits : 8;
     for (int p = 0; p < planes_; ++p) {
       std::int32_t sum = 0;
@@ -508,9 +506,14 @@ class BytesProduct final : public SlicedProduct {
     thread_local std::vector<double> totals;
     totals.assign(at(rows_ * kBytesColumns), 0.0);
     std::int64_t clipped = 0;
+    // Some vectors' planes and one slice's bytes stay in the caches.
+    constexpr std::int64_t kVectorsPerTurn = 16;
     for (std::int64_t t = 0; t < pass_.inputs.tiles; ++t) {
-      for (int slice = 0; slice < slices_; ++slice) {
-        clipped += read_slice(t, slice, first_col, count, totals);
+      for (std::int64_t v = 0; v < rows_; v += kVectorsPerTurn) {
+        const std::int64_t end = std::min(v + kVectorsPerTurn, rows_);
+        for (int slice = 0; slice < slices_; ++slice) {
+          clipped += read_slice(t, slice, first_col, count, v, end, totals);
+        }
       }
     }
     count_clipped(clipped);
@@ -520,6 +523,7 @@ class BytesProduct final : public SlicedProduct {
   }
 
   std::int64_t read_slice(std::int64_t t, int slice, std::int64_t first_col, std::int64_t count,
+                          std::int64_t first_vector, std::int64_t last_vector,
                           std::vector<double>& totals) const {
     const SlicedOperand::Tile& tile = operand_.tiles[at(t)];
     const ComposedTile& behind = pass_.tiles[at(t)];
@@ -556,22 +560,25 @@ class BytesProduct final : public SlicedProduct {
     work.offset = offset;
     work.codes = codes;
     work.lanes = count == 32 ? 0xFFFFFFFFU : (1U << count) - 1U;
-    const double unit = slice_unit(t, slice);
+    work.per_code = slice_unit(t, slice);
     std::int64_t clipped = 0;
-    for (std::int64_t v = 0; v < rows_; ++v) {
-      work.planes = planes_bytes_.data() + v * start_.back() + start_[at(t)];
+    for (std::int64_t v = first_vector; v < last_vector; ++v) {
+      work.planes = planes_bytes_.data() + place_of(v, t);
       work.plane_sums = sums_.data() + (v * pass_.inputs.tiles + t) * planes_;
-      clipped += kernel().bytes(work);
       double* const total = totals.data() + v * kBytesColumns;
-      if (flipped) {
-        for (std::int64_t j = 0; j < count; ++j) {
-          total[j] += read(unit, codes[j], t, first_col + j, slice, v);
-        }
-      } else {
-        for (std::int64_t j = 0; j < kBytesColumns; ++j) total[j] += unit * codes[j];
+      work.totals = flipped ? nullptr : total;
+      clipped += kernel().bytes(work);
+      if (!flipped) continue;
+      for (std::int64_t j = 0; j < count; ++j) {
+        total[j] += read(work.per_code, codes[j], t, first_col + j, slice, v);
       }
     }
     return clipped;
+  }
+
+  /// Where a vector's planes of a tile begin: vectors of one tile follow each other.
+  [[nodiscard]] std::int64_t place_of(std::int64_t v, std::int64_t t) const {
+    return start_[at(t)] * rows_ + v * (start_[at(t + 1)] - start_[at(t)]);
   }
 
   std::vector<std::int64_t> start_;
