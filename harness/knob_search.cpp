@@ -280,9 +280,9 @@ void KnobSearch::bisect(const Probe& probe, double value) {
     constexpr double kDecade = 10;
     top_ = whole_ ? std::floor(value / kDecade) : value / kDecade;
     // Past its best a quantity gets worse again: what clips lies above, noise below.
-    const bool past_best = nearest_quantity_ && (target_.at_most
-                                                     ? *probe.quantity > *nearest_quantity_
-                                                     : *probe.quantity < *nearest_quantity_);
+    const bool past_best =
+        nearest_quantity_ && (target_.at_most ? *probe.quantity > *nearest_quantity_
+                                              : *probe.quantity < *nearest_quantity_);
     step_ = top_ > target_.low && !past_best ? Step::descend : Step::done;
     trouble_ = fmt::format("the best of {} settings gave {:.4g}", probes_.size(),
                            nearest_quantity_.value_or(*probe.quantity));

@@ -88,7 +88,7 @@ class KnobSearch {
   bool whole_ = false;
   Step step_ = Step::high;
   std::vector<std::string> values_;  ///< of step `all`
-  double top_ = 0;  ///< of step `descend`
+  double top_ = 0;                   ///< of step `descend`
   double fails_ = 0;
   double meets_ = 0;
   std::vector<Probe> probes_;

@@ -38,8 +38,7 @@ fs::path& given_dir() {
 
 /// An installation keeps them side by side.
 DataFolders folders_below(const fs::path& dir) {
-  return {dir / "presets", dir / "tables", dir / "suites", dir / "footprint",
-          dir / "literature"};
+  return {dir / "presets", dir / "tables", dir / "suites", dir / "footprint", dir / "literature"};
 }
 
 DataFolders find_folders() {

@@ -109,9 +109,10 @@ TEST_P(Noise, IsIndependentBetweenInstancesAndSeeds) {
 TEST_P(Noise, IsIndependentBetweenCallsOrComesWithTheDevice) {
   const Matrix<double> x = difference({{}, 0, 0}, {{}, 0, 1});
   const bool drawn_anew = norm<double>(x.view()) > 0;
-  // Photons are counted anew in every call. Errors of programmed cells stay, and of their read noise
-  // the part that is correlated in time belongs to an epoch; only white read noise is drawn anew.
-  // All crossbar presets have some but PCM's, whose published read noise is 1/f (read.white 0).
+  // Photons are counted anew in every call. Errors of programmed cells stay, and of their read
+  // noise the part that is correlated in time belongs to an epoch; only white read noise is drawn
+  // anew. All crossbar presets have some but PCM's, whose published read noise is 1/f (read.white
+  // 0).
   EXPECT_EQ(drawn_anew, GetParam().preset != "pcm-hermes");
   if (drawn_anew) {
     expect_independent([](Drawn& drawn, std::uint64_t i) { drawn.call = i; });

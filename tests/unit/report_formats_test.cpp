@@ -99,8 +99,8 @@ TEST(ReportView, IsoAccuracyKeepsTheLeastEnergyOfEachMachine) {
   const double energies[] = {1e-13, 4e-13, 2e-13};
   const double errors[] = {1e-1, 1e-3, 1e-2};
   for (int i = 0; i < 3; ++i) {
-    records.push_back(test::table_record(point, "photonic", "photonic-2025",
-                                         {{energies[i]}, -1, 1, errors[i]}));
+    records.push_back(
+        test::table_record(point, "photonic", "photonic-2025", {{energies[i]}, -1, 1, errors[i]}));
     records.back().point["set"] = {{"n_mac", i}};
   }
   View view = view_of(records);
