@@ -7,6 +7,7 @@
 #include <string>
 
 #include "results/compare.h"
+#include "results/report/escape.h"
 
 namespace jb::results {
 namespace {
@@ -27,44 +28,6 @@ const char* name_of(Gate gate) {
   return "none";
 }
 
-// Text that came from records must not become markup.
-std::string markdown_text(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20) {
-      out += ' ';
-    } else {
-      if (std::string_view("\\`*_{}[]<>|#~!").find(c) != std::string_view::npos) out += '\\';
-      out += c;
-    }
-  }
-  return out;
-}
-
-std::string xml_text(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        // XML 1.0 has no other control characters.
-        out += static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' ? ' ' : c;
-    }
-  }
-  return out;
-}
-
 std::string change_text(const Difference& d) {
   if (d.base == 0 || d.metric.empty() || d.metric == "status") return "";
   return fmt::format("{:+.2f} %", 100 * (d.now - d.base) / std::abs(d.base));
@@ -77,7 +40,7 @@ std::string number_text(const Difference& d, double value) {
 void add_means(const std::string& what, const std::map<std::string, MeanRatio>& ratios,
                std::string& text) {
   for (const auto& [backend, mean] : ratios) {
-    text += fmt::format("| {} | {} | {:.4f} | {} |\n", markdown_text(backend), what,
+    text += fmt::format("| {} | {} | {:.4f} | {} |\n", escape_markdown(backend), what,
                         std::exp(mean.log_sum / static_cast<double>(mean.points)), mean.points);
   }
 }
@@ -106,9 +69,9 @@ std::string describe_markdown(const Comparison& c, Gate gate) {
   for (std::size_t i = 0; i < std::min(rows.size(), kMostRows); ++i) {
     const Difference& d = *rows[i];
     text += fmt::format("| {}{} | {} | {} | {} | {} | {} | {} |\n", d.fails ? "**FAIL** " : "",
-                        jb::results::name_of(d.verdict), markdown_text(d.label),
-                        markdown_text(d.metric), number_text(d, d.base), number_text(d, d.now),
-                        change_text(d), markdown_text(d.note));
+                        jb::results::name_of(d.verdict), escape_markdown(d.label),
+                        escape_markdown(d.metric), number_text(d, d.base), number_text(d, d.now),
+                        change_text(d), escape_markdown(d.note));
   }
   const std::size_t all = rows.size() + c.not_listed;
   if (all > kMostRows) text += fmt::format("\n{} more differences.\n", all - kMostRows);
@@ -138,10 +101,10 @@ std::string describe_junit(const Comparison& c) {
   std::string cases;
   for (const PointVerdict& point : c.points) {
     const std::string name =
-        xml_text(point.label.empty() ? point.point_id : point.label + " " + point.point_id);
+        escape_html(point.label.empty() ? point.point_id : point.label + " " + point.point_id);
     cases += fmt::format("    <testcase classname=\"joulebench.compare\" name=\"{}\"", name);
     const auto detail = details.find(point.point_id);
-    const std::string body = detail == details.end() ? "" : xml_text(detail->second);
+    const std::string body = detail == details.end() ? "" : escape_html(detail->second);
     if (point.fails) {
       ++failures;
       cases += fmt::format(">\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n",

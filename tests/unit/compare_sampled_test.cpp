@@ -225,7 +225,7 @@ TEST(CompareMarkup, MarkdownAndJUnitCarryVerdictsAndNoMarkupOfRecords) {
   EXPECT_NE(markdown.find("### joulebench: worse"), std::string::npos);
   EXPECT_NE(markdown.find("**FAIL** worse"), std::string::npos);
   EXPECT_EQ(markdown.find("<b>"), std::string::npos);
-  EXPECT_NE(markdown.find("\\<b\\>\\|\\`x\\`"), std::string::npos) << markdown;
+  EXPECT_NE(markdown.find("&lt;b&gt;\\|\\`x\\`"), std::string::npos) << markdown;
   const std::string junit = describe_junit(c);
   EXPECT_NE(junit.find("tests=\"2\" failures=\"2\""), std::string::npos) << junit;
   EXPECT_NE(junit.find("&lt;b&gt;|`x`&amp;&quot;"), std::string::npos) << junit;
