@@ -27,7 +27,7 @@ compile() {
     ! grep -m 1 -i 'error message' "$name.bibtex" >&2 || die 1 "$name.bib is not right"
     # Wider than the page by more than a letter is visible; words without a place to break are the
     # hostile records' own fault.
-    [[ $name == hostile ]] || awk '/^Overfull .hbox/ { gsub(/[^0-9.]/, "", $3); if ($3 > 12) { print; bad = 1 } } END { exit bad }' \
+    [[ $name == hostile ]] || awk '/^Overfull .hbox/ { gsub(/[^0-9.]/, "", $3); if ($3 + 0 > 12) { print; bad = 1 } } END { exit bad }' \
       "$name.out" >&2 || die 1 "$name.tex: a table is wider than the page"
   )
   say "latex: $name"

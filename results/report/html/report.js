@@ -12,10 +12,18 @@
                       "calibration"];
   const PREFIXES = ["z", "a", "f", "p", "n", "u", "m", "", "k", "M", "G", "T", "P", "E", "Z", "Y"];
 
+  // Ties go to the even digit, as in the static table; toPrecision() rounds them up.
+  const rounded = (value, digits) => {
+    const [mantissa, exponent] = Math.abs(value).toExponential(60).split("e");
+    const all = mantissa.replace(".", "");
+    const down = /^50*$/.test(all.slice(digits)) && "02468".includes(all[digits - 1]);
+    if (!down) return Number(value.toPrecision(digits));
+    return Math.sign(value) * Number(all[0] + "." + all.slice(1, digits) + "e" + exponent);
+  };
   const si = (value, unit, digits = 3) => {
     if (value === null) return "";
     if (value === 0) return ("0 " + unit).trim();
-    const shown = Number(value.toPrecision(digits));
+    const shown = rounded(value, digits);
     const at = 7 + Math.floor(Math.floor(Math.log10(Math.abs(shown)) + 1e-12) / 3);
     if (at < 0 || at >= PREFIXES.length) return (shown.toExponential(digits - 1) + " " + unit).trim();
     const scaled = shown / Math.pow(10, 3 * (at - 7));
@@ -25,7 +33,7 @@
   const duration = (s) => {
     const steps = [[31557600, "y", 2], [86400, "d", 2], [3600, "h", 1], [60, "min", 2], [1, "s", 0]];
     for (const [size, unit, least] of steps) {
-      if (s >= size * (least || 1)) return Number((s / size).toPrecision(3)) + " " + unit;
+      if (s >= size * (least || 1)) return rounded(s / size, 3) + " " + unit;
     }
     return s ? si(s, "s") : "0 s";
   };
@@ -37,7 +45,7 @@
   };
   // Two digits, with an exponent below 1e-4: as the static table writes it.
   const errorText = (error) => {
-    const shown = Number(error.toPrecision(2));
+    const shown = rounded(error, 2);
     return shown !== 0 && shown < 1e-4 ? shown.toExponential().replace("e+", "e") : String(shown);
   };
   const energyText = (e) => (e ? si(e[0], "J", e[2]) + SIGNS[e[1]] : "");
