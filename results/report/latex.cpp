@@ -62,6 +62,8 @@ std::string pico_text(double joules, int digits) {
   int before_point = 1;
   for (double rest = std::abs(value); rest >= 10; rest /= 10) ++before_point;
   for (double rest = std::abs(value); rest < 1 && rest > 0; rest *= 10) --before_point;
+  constexpr int kMostDecimals = 4;  // what the column has room for
+  if (digits - before_point > kMostDecimals) return "\\num{" + rounded + "}";
   return fmt::format("{:.{}f}", value, std::max(0, digits - before_point));
 }
 
@@ -85,7 +87,7 @@ std::string cite_text(const std::vector<std::string>& keys) {
   if (keys.empty()) return {};
   std::string list;
   for (const std::string& key : keys) list += (list.empty() ? "" : ",") + key;
-  return fmt::format("~\\cite{{{}}}", list);
+  return fmt::format(" \\cite{{{}}}", list);
 }
 
 std::vector<std::string> sources_of(const View& view, const ViewRow& row, Citations& citations) {
@@ -142,7 +144,8 @@ class TableWriter {
     for (std::size_t i = begin; i < end; ++i) lines += row_line(*section.rows[i], lead[i]);
     const bool continued = begin > 0;
     ++document_.tables;
-    document_.body += "\n\\begin{table}[htbp]\n\\centering\\small\\setlength{\\tabcolsep}{4pt}\n";
+    document_.body +=
+        "\n\\begin{table}[htbp]\n\\centering\\footnotesize\\setlength{\\tabcolsep}{1.5pt}\n";
     document_.body += fmt::format(
         "\\caption{{{}: {}{}. Energy in \\si{{\\pico\\joule}} per MAC, cumulative over boundaries: "
         "{}. 1~MAC = 1~multiply + 1~add = 2~ops.{}{}{}}}\n\\label{{tab:joulebench-{}}}\n",
@@ -151,7 +154,7 @@ class TableWriter {
         bold_ ? " Bold: no row of the same provenance is better in both energy and error." : "",
         document_.tables);
     document_.body +=
-        fmt::format("\\begin{{tabular}}{{@{{}}p{{0.24\\linewidth}}{}@{{}}}}\n", column_types());
+        fmt::format("\\begin{{tabular}}{{@{{}}p{{0.18\\linewidth}}{}@{{}}}}\n", column_types());
     document_.body += "\\toprule\n" + titles() + "\\midrule\n" + lines + "\\bottomrule\n";
     document_.body += "\\end{tabular}\n\\end{table}\n";
     // LaTeX holds few floats back; a document of nothing else must let them out.
@@ -286,11 +289,12 @@ void add_literature(const std::vector<LiteratureRow>& rows, Document& document) 
     }
     ++document.tables;
     document.body += fmt::format(
-        "\n\\begin{{table}}[htbp]\n\\centering\\small\n\\caption{{Literature{}: published energy "
+        "\n\\begin{{table}}[htbp]\n\\centering\\footnotesize\\setlength{{\\tabcolsep}}{{3pt}}"
+        "\n\\caption{{Literature{}: published energy "
         "in "
         "\\si{{\\pico\\joule}} per MAC, each at its own boundary: {}. 1~MAC = 2~ops. "
         "*~literature.{}}}\n\\label{{tab:joulebench-{}}}\n"
-        "\\begin{{tabular}}{{@{{}}p{{0.42\\linewidth}}rrlrl@{{}}}}\n\\toprule\n"
+        "\\begin{{tabular}}{{@{{}}p{{0.36\\linewidth}}rrlrl@{{}}}}\n\\toprule\n"
         "Machine & Year & Bits & Boundary & {{pJ/MAC}} & Basis \\\\\n\\midrule\n{}\\bottomrule\n"
         "\\end{{tabular}}\n\\end{{table}}\n",
         begin > 0 ? " (continued)" : "", boundary_meaning(boundaries),
