@@ -8,36 +8,10 @@
 #include "backends/cublas/gpu_product.h"
 #include "backends/cublas/gpu_timing.h"
 #include "backends/plan_checks.h"
+#include "backends/row_copy.h"
 
 namespace jb::cublas {
 namespace {
-
-template <class T>
-bool is_contiguous(const T& x) {
-  return (x.col_stride == 1 || x.cols <= 1) && (x.row_stride == x.cols || x.rows <= 1);
-}
-
-constexpr std::int64_t kCopyRows = 64;  // rows that one thread copies at a time
-
-// Row-major f32 copy of `a` in `scratch`, which only grows.
-const float* gather(const ConstMatrixRef& a, std::vector<float>& scratch) {
-  const auto size = static_cast<std::size_t>(a.rows * a.cols);
-  if (scratch.size() < size) scratch.resize(size);
-  const auto copy = [&](auto view) {
-    parallel_for(a.rows, kCopyRows, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        float* row = scratch.data() + i * a.cols;
-        for (std::int64_t j = 0; j < a.cols; ++j) row[j] = static_cast<float>(view(i, j));
-      }
-    });
-  };
-  if (a.type == ElementType::f64) {
-    copy(a.as<double>());
-  } else {
-    copy(a.as<float>());
-  }
-  return scratch.data();
-}
 
 std::size_t float_bytes(std::int64_t rows, std::int64_t cols) {
   return static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols) * sizeof(float);
@@ -106,7 +80,7 @@ class CublasPlan final : public Plan {
     const std::size_t bytes = float_bytes(a.rows, a.cols);
     a_.reserve(gpu_, bytes, "activations");
     const bool direct = a.type == ElementType::f32 && is_contiguous(a);
-    const float* source = direct ? static_cast<const float*>(a.data) : gather(a, host_a_);
+    const float* source = direct ? static_cast<const float*>(a.data) : gather_rows(a, host_a_);
     gpu_->upload(a_.data(), source, bytes);
   }
 

@@ -8,41 +8,16 @@
 
 #include "backends/core/threads.h"
 #include "backends/onednn/packed_product.h"
+#include "backends/row_copy.h"
 
 namespace jb::onednn {
 namespace {
 
 using Type = dnnl::memory::data_type;
 
-constexpr std::int64_t kCopyRows = 64;  // rows that one thread copies at a time
 constexpr double kSevenBits = 63;
 // Above this share of saturated inputs a run carries the lint "saturated".
 constexpr double kSaturationShare = 1e-3;
-
-template <class T>
-bool is_contiguous(const T& x) {
-  return (x.col_stride == 1 || x.cols <= 1) && (x.row_stride == x.cols || x.rows <= 1);
-}
-
-// Row-major f32 copy of `a` in `scratch`, which only grows.
-const float* gather(const ConstMatrixRef& a, std::vector<float>& scratch) {
-  const auto size = static_cast<std::size_t>(a.rows * a.cols);
-  if (scratch.size() < size) scratch.resize(size);
-  const auto copy = [&](auto view) {
-    parallel_for(a.rows, kCopyRows, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        float* row = scratch.data() + i * a.cols;
-        for (std::int64_t j = 0; j < a.cols; ++j) row[j] = static_cast<float>(view(i, j));
-      }
-    });
-  };
-  if (a.type == ElementType::f64) {
-    copy(a.as<double>());
-  } else {
-    copy(a.as<float>());
-  }
-  return scratch.data();
-}
 
 const float* contiguous(const MatrixView<const float>& b, Matrix<float>& copy) {
   if (is_contiguous(b)) return b.data;
@@ -61,7 +36,7 @@ class FloatMultiplier final : public Multiplier {
   void execute(const ConstMatrixRef& a, const MatrixRef& c,
                std::vector<std::string>& /*lints*/) override {
     const bool direct_a = a.type == ElementType::f32 && is_contiguous(a);
-    const void* source = direct_a ? a.data : gather(a, a_scratch_);
+    const void* source = direct_a ? a.data : gather_rows(a, a_scratch_);
     if (product_.kind().src != Type::f32) {
       const auto size = static_cast<std::size_t>(a.rows * a.cols);
       if (converted_.size() < size) converted_.resize(size);
