@@ -18,6 +18,7 @@
 #include "backends/core/matrix.h"
 #include "backends/core/operand_statistics.h"
 #include "backends/core/parameters.h"
+#include "backends/core/product_statistics.h"
 #include "backends/core/random.h"
 #include "backends/core/shape.h"
 #include "backends/core/tensor.h"
@@ -74,6 +75,8 @@ enum class Direction : std::uint8_t {
 struct Execution {
   Activity activity;
   OperandStatistics statistics;    ///< of the operands as executed
+  bool statistics_known = true;    ///< false: a machine that is timed does not measure them
+  ProductLog products;             ///< of a network's run: those of its products, by layer
   std::vector<std::string> lints;  ///< e.g. "saturated: 0.3 % of ADC samples clipped"
 };
 
@@ -194,8 +197,20 @@ class Executable {
   /// samples. `sink` may be null.
   virtual Execution run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs,
                         const Draw& draw, const LayerSink* sink) = 0;
-  /// The counts of a run of the same graph bound to another batch, without computing.
+  /// The counts of a run of the same graph bound to another batch, without computing. Counts that
+  /// the operands decide are those of default statistics.
   [[nodiscard]] virtual Activity estimate(const GraphView& bound) const = 0;
+  /// The same with these statistics of its products' operands. Usage error when data decide counts
+  /// of a product that they do not hold.
+  [[nodiscard]] virtual Activity estimate_with(const GraphView& bound,
+                                               const NetworkStatistics& /*statistics*/) const {
+    return estimate(bound);
+  }
+  /// setup() of operands with these statistics; setup() itself where values decide none of it.
+  [[nodiscard]] virtual Activity setup_with(const GraphView& /*bound*/,
+                                            const NetworkStatistics& /*statistics*/) const {
+    return setup();
+  }
 };
 
 /// run() for networks of one f32 matrix in and one out, a row per sample.
@@ -219,6 +234,11 @@ class Device {
                                           const OperandStatistics& statistics) const = 0;
   /// Counts of programming a stationary operand (setup), without doing it.
   [[nodiscard]] virtual Activity estimate_setup(const GemmShape& shape, OperandMode mode) const = 0;
+  /// The same of an operand with these statistics, where they decide what setting up takes.
+  [[nodiscard]] virtual Activity estimate_setup_of(const GemmShape& shape, OperandMode mode,
+                                                   const OperandMoments& /*b*/) const {
+    return estimate_setup(shape, mode);
+  }
 
   /// Takes the stationary operand B (k x n, f32 or f64). `shape.m` is the expected rows of A.
   virtual std::unique_ptr<Plan> plan(const GemmShape& shape, const ConstMatrixRef& b,

@@ -26,17 +26,21 @@ std::int64_t rows_per_block(const GemmShape& shape) {
   return std::clamp<std::int64_t>(kLoweredElements / shape.k, 1, shape.m);
 }
 
-/// Moments of `count` more elements added to those of `known` elements.
+/// Moments of `count` more elements of one operand added to those of `known` elements.
 void merge(OperandMoments& sum, double known, const OperandMoments& more, double count) {
   if (known == 0) {
     sum = more;
     return;
   }
   const double total = known + count;
-  sum.mean_square = (sum.mean_square * known + more.mean_square * count) / total;
-  sum.mean_abs = (sum.mean_abs * known + more.mean_abs * count) / total;
-  sum.nonzero_frac = (sum.nonzero_frac * known + more.nonzero_frac * count) / total;
+  const auto mean = [&](double a, double b) { return (a * known + b * count) / total; };
+  sum.mean_square = mean(sum.mean_square, more.mean_square);
+  sum.mean_abs = mean(sum.mean_abs, more.mean_abs);
+  sum.nonzero_frac = mean(sum.nonzero_frac, more.nonzero_frac);
   sum.max_abs = std::max(sum.max_abs, more.max_abs);
+  if (sum.signed_rows_frac && more.signed_rows_frac) {
+    sum.signed_rows_frac = mean(*sum.signed_rows_frac, *more.signed_rows_frac);
+  }
 }
 
 /// The product of one group: where its operands are, its plan and its result.
@@ -72,6 +76,7 @@ class ConvRun {
   }
   Execution execute_group(Group<T>& group);
   Execution execute_all();
+  [[nodiscard]] OperandStatistics measured_statistics();
   [[nodiscard]] Fidelity verify();
   [[nodiscard]] Pricing pricing() const;
 
@@ -164,6 +169,7 @@ Execution ConvRun<T>::execute_group(Group<T>& group) {
     const double count = static_cast<double>(rows) * static_cast<double>(gemm_.k);
     merge(total.statistics.a, elements, part.statistics.a, count);
     total.statistics.b = part.statistics.b;
+    total.statistics_known = part.statistics_known;
     elements += count;
     total.lints.insert(total.lints.end(), part.lints.begin(), part.lints.end());
     total.activity = std::move(part.activity);
@@ -179,18 +185,39 @@ Execution ConvRun<T>::execute_group(Group<T>& group) {
 template <class T>
 Execution ConvRun<T>::execute_all() {
   Execution total;
-  double elements = 0;
-  const double count = static_cast<double>(gemm_.m) * static_cast<double>(gemm_.k);
+  StatisticsMean mean;
   for (Group<T>& group : groups_) {
     const Execution part = execute_group(group);
-    merge(total.statistics.a, elements, part.statistics.a, count);
-    merge(total.statistics.b, elements, part.statistics.b, count);
-    elements += count;
+    mean.add(part.statistics);
+    total.statistics_known = part.statistics_known;
     total.activity += part.activity;
     total.lints.insert(total.lints.end(), part.lints.begin(), part.lints.end());
   }
   if (counts_) total.activity = *counts_;
+  total.statistics = mean.mean();
   return total;
+}
+
+/// Of a machine that measures none itself, beside its clock.
+template <class T>
+OperandStatistics ConvRun<T>::measured_statistics() {
+  StatisticsMean mean;
+  if (lowered_.size() == 0) lowered_ = Matrix<T>(block_, gemm_.k);
+  for (Group<T>& group : groups_) {
+    OperandStatistics one;
+    double elements = 0;
+    for (std::int64_t row = 0; row < gemm_.m; row += block_) {
+      const std::int64_t rows = std::min(block_, gemm_.m - row);
+      const MatrixView<T> lowered = lowered_.view().block(0, 0, rows, gemm_.k);
+      group.lowering.gather(row, lowered);
+      const double count = static_cast<double>(rows) * static_cast<double>(gemm_.k);
+      merge(one.a, elements, measure_operand(ConstMatrixRef(lowered)), count);
+      elements += count;
+    }
+    one.b = measure_operand(ConstMatrixRef(group.filters));
+    mean.add(one);
+  }
+  return mean.mean();
 }
 
 template <class T>
@@ -247,7 +274,8 @@ Outcome ConvRun<T>::run() {
       whole_ != nullptr ? whole_->implementation() : groups_.front().plan->implementation();
   outcome.work.macs = shape_.macs();
   outcome.work.compulsory_bytes = conv_compulsory_bytes(shape_, link_bytes(context_), false);
-  outcome.statistics = statistics_json(execution.statistics);
+  outcome.statistics =
+      statistics_json(execution.statistics_known ? execution.statistics : measured_statistics());
   outcome.measurement["stationary_operand"] = resident() ? "resident" : "reloaded";
   outcome.measurement["reuse_rows_per_load"] = gemm_.m;
   outcome.measurement["lowering"] =

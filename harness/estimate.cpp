@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <type_traits>
 
 #include "backends/energy/bounds.h"
 #include "backends/energy/ledger.h"
@@ -47,10 +48,17 @@ struct Expected {
 };
 
 template <class Shape>
-Expected expected_of(const PointContext& context, const Shape& shape,
+Expected expected_of(const PointContext& context, const Device& device, const Shape& shape,
                      const OperandStatistics* given) {
   if (given != nullptr) return {*given, {}, {}};
   const Distribution& dist = context.point.dist;
+  if constexpr (std::is_same_v<Shape, GemmShape>) {
+    const bool needed = device.prices().depends_on_data();
+    if (const auto drawn =
+            needed ? drawn_statistics(dist, shape, context.point.seed) : std::nullopt) {
+      return {*drawn, {}, {}};
+    }
+  }
   return {expected_statistics(dist, shape, 0.5), expected_statistics(dist, shape, 0.025),
           expected_statistics(dist, shape, 0.975)};
 }
@@ -64,29 +72,39 @@ struct Sized {
   double resident_bytes = 0;
 };
 
+/// Operands (groups of a convolution) that stay on the machine: they are planned one after another,
+/// and one that finds too little room is loaded at every execute.
+double operands_that_stay(const Device& device, const Sized& sized, OperandMode mode) {
+  const std::int64_t units = device.operand_units(sized.shape);
+  if (mode == OperandMode::dynamic) return 0;
+  if (device.storage_units() == 0 || units == 0) return sized.times;
+  const auto room = static_cast<double>(device.storage_units() / units);
+  return std::min(sized.times, room);
+}
+
+/// All products of a point.
+Activity counted(const Device& device, const Sized& sized, OperandMode mode,
+                 const OperandStatistics& statistics) {
+  const double stays = operands_that_stay(device, sized, mode);
+  Activity activity;
+  if (stays > 0) {
+    activity = device.estimate(sized.shape, OperandMode::stationary, statistics).scaled(stays);
+  }
+  if (stays < sized.times) {
+    activity +=
+        device.estimate(sized.shape, OperandMode::dynamic, statistics).scaled(sized.times - stays);
+  }
+  return activity;
+}
+
 /// Intervals of the energies whose counts the operands decide: what both bounds of the statistics
 /// come to.
 void add_intervals(Outcome& outcome, const Device& device, const Sized& sized, OperandMode mode,
                    const Expected& statistics) {
   const PriceTable& prices = device.prices();
   if (!statistics.low || !statistics.high || !prices.has_energy) return;
-  const auto ledger_of = [&](const OperandStatistics& at) {
-    return price(device.estimate(sized.shape, mode, at).scaled(sized.times), prices);
-  };
-  const Ledger low = ledger_of(*statistics.low);
-  const Ledger high = ledger_of(*statistics.high);
-  for (int b = static_cast<int>(prices.lowest); b <= static_cast<int>(prices.highest); ++b) {
-    const auto boundary = static_cast<Boundary>(b);
-    const auto found =
-        outcome.quantities.find(fmt::format("energy_{}_J_per_mac", name_of(boundary)));
-    if (found == outcome.quantities.end()) continue;
-    const double x = low.cumulative_J(boundary) / outcome.work.macs;
-    const double y = high.cumulative_J(boundary) / outcome.work.macs;
-    if (x == y) continue;
-    found->second.ci_low = std::min({x, y, found->second.value});
-    found->second.ci_high = std::max({x, y, found->second.value});
-    found->second.interval_kind = "sampling";
-  }
+  bound_energies(outcome, prices, counted(device, sized, mode, *statistics.low),
+                 counted(device, sized, mode, *statistics.high));
 }
 
 /// Whether the stationary operand fits is not told by counts, so the traffic bound is that of a
@@ -101,10 +119,10 @@ Outcome estimate_product(const PointContext& context, const Device& device, cons
   Estimated estimated;
   std::optional<Activity> convolution;
   if (context.point.op == Op::conv2d) convolution = device.count_conv(context.point.conv);
+  const double stays = operands_that_stay(device, sized, mode);
   estimated.counts.execution =
-      convolution ? *convolution
-                  : device.estimate(shape, mode, statistics.middle).scaled(sized.times);
-  estimated.counts.setup = device.estimate_setup(shape, mode).scaled(sized.times);
+      convolution ? *convolution : counted(device, sized, mode, statistics.middle);
+  estimated.counts.setup = device.estimate_setup_of(shape, mode, statistics.middle.b).scaled(stays);
   estimated.macs = shape.macs() * sized.times;
   estimated.compulsory_bytes = sized.compulsory;
   estimated.pricing = base_pricing(context, device.prices());
@@ -125,7 +143,7 @@ Outcome estimate_gemm(const PointContext& context, const Device& device,
   const double stationary = static_cast<double>(shape.k) * static_cast<double>(shape.n) * bytes;
   return estimate_product(context, device,
                           {shape, 1, compulsory_bytes(shape, bytes, bytes), stationary},
-                          expected_of(context, shape, statistics));
+                          expected_of(context, device, shape, statistics));
 }
 
 Outcome estimate_conv(const PointContext& context, const Device& device,
@@ -136,57 +154,31 @@ Outcome estimate_conv(const PointContext& context, const Device& device,
   return estimate_product(context, device,
                           {shape.gemm(), static_cast<double>(shape.groups), all,
                            all - conv_compulsory_bytes(shape, bytes, true)},
-                          expected_of(context, shape, statistics));
-}
-
-OperandMoments moments_from(const Json& json, const std::string& where) {
-  OperandMoments moments;
-  const auto read = [&](const char* key, double& value) {
-    if (!json.is_object() || !json.contains(key) || !json.at(key).is_number()) {
-      fail_usage("{}: the operand statistics hold no number '{}'", where, key);
-    }
-    value = json.at(key).get<double>();
-  };
-  read("mean_square", moments.mean_square);
-  read("mean_abs", moments.mean_abs);
-  read("max_abs", moments.max_abs);
-  read("nonzero_frac", moments.nonzero_frac);
-  if (json.contains("signed_rows_frac")) {
-    read("signed_rows_frac", moments.signed_rows_frac.emplace());
-    if (*moments.signed_rows_frac < 0 || *moments.signed_rows_frac > 1) {
-      fail_usage("{}: the operand statistics are no moments of any data", where);
-    }
-  }
-  if (moments.mean_square < 0 || moments.mean_abs < 0 || moments.max_abs < 0 ||
-      moments.nonzero_frac < 0 || moments.nonzero_frac > 1) {
-    fail_usage("{}: the operand statistics are no moments of any data", where);
-  }
-  return moments;
+                          expected_of(context, device, shape, statistics));
 }
 
 }  // namespace
 
-OperandStatistics statistics_of(const results::Record& record) {
-  const std::string where = "record " + record.record_id;
-  const Json& json = record.statistics;
-  if (!json.is_object() || !json.contains("a") || !json.contains("b")) {
-    fail_usage("{} holds no operand statistics: name a record of a GEMM or convolution that ran",
-               where);
+Outcome estimate_on(const PointContext& context, Device& device, const GivenStatistics* given) {
+  const Op op = context.point.op;
+  const bool of_layers = op == Op::network || op == Op::training;
+  if (given != nullptr && (of_layers ? !given->network : !given->product)) {
+    fail_usage("--stats: the record is of a {}, the point to estimate is not",
+               of_layers ? "single product" : "network or training");
   }
-  return {moments_from(json.at("a"), where), moments_from(json.at("b"), where)};
-}
-
-Outcome estimate_on(const PointContext& context, Device& device,
-                    const OperandStatistics* statistics) {
-  switch (context.point.op) {
+  const OperandStatistics* const product =
+      given != nullptr && given->product ? &*given->product : nullptr;
+  const NetworkStatistics* const network =
+      given != nullptr && given->network ? &*given->network : nullptr;
+  switch (op) {
     case Op::gemm:
-      return estimate_gemm(context, device, statistics);
+      return estimate_gemm(context, device, product);
     case Op::conv2d:
-      return estimate_conv(context, device, statistics);
+      return estimate_conv(context, device, product);
     case Op::network:
-      return estimate_network(context, device);
+      return estimate_network(context, device, network);
     case Op::training:
-      return estimate_training(context, device);
+      return estimate_training(context, device, network);
   }
   fail_internal("unknown op");
 }

@@ -119,7 +119,11 @@ Outcome run_gemm(const PointContext& context, Device& device, const GemmOperands
   outcome.work.macs = shape.macs();
   const double bytes = link_bytes(context);
   outcome.work.compulsory_bytes = compulsory_bytes(shape, bytes, bytes);
-  outcome.statistics = statistics_json(execution.statistics);
+  // A machine that is timed measures no operands; here they are read beside the clock.
+  outcome.statistics =
+      statistics_json(execution.statistics_known ? execution.statistics
+                                                 : OperandStatistics{measure_operand(operands.a),
+                                                                     measure_operand(operands.b)});
   outcome.measurement["stationary_operand"] = plan->resident() ? "resident" : "reloaded";
   outcome.measurement["reuse_rows_per_load"] = shape.m;
   add_host_time(outcome, host_time_s);

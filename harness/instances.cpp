@@ -80,6 +80,7 @@ Outcome average(const std::vector<Outcome>& outcomes) {
       mean.status = outcomes[i].status;
       mean.reason = fmt::format("instance {}: {}", i, outcomes[i].reason);
     }
+    mean.operands.merge(outcomes[i].operands);
     for (const results::Lint& lint : outcomes[i].lints) {
       const bool known = std::any_of(mean.lints.begin(), mean.lints.end(),
                                      [&](const results::Lint& l) { return l.id == lint.id; });
@@ -97,6 +98,12 @@ Outcome average(const std::vector<Outcome>& outcomes) {
     if (values.size() != outcomes.size()) continue;
     const MeanInterval interval = mean_interval(values);
     results::Quantity quantity = first;
+    if (first.ci_low && std::all_of(values.begin(), values.end(),
+                                    [&](double value) { return value == first.value; })) {
+      // Instances tell nothing of what is not known of all alike (estimates).
+      mean.quantities[name] = quantity;
+      continue;
+    }
     quantity.value = interval.mean;
     quantity.ci_low = interval.low;
     quantity.ci_high = interval.high;

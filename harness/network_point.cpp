@@ -9,6 +9,7 @@
 #include "harness/layer_table.h"
 #include "harness/metering.h"
 #include "harness/network_accuracy.h"
+#include "harness/network_expectation.h"
 #include "harness/point_context.h"
 #include "harness/quantisation_ranges.h"
 #include "models/fusion.h"
@@ -47,6 +48,7 @@ Execution run_workload(Executable& executable, const NetworkWorkload& workload, 
     const Execution part =
         executable.run(workload.inputs_of(run), outputs, Draw{0, run * workload.per_run}, nullptr);
     total.activity += part.activity;
+    total.products.add(part.products);
     for (const std::string& lint : part.lints) {
       if (std::find(total.lints.begin(), total.lints.end(), lint) == total.lints.end()) {
         total.lints.push_back(lint);
@@ -69,6 +71,12 @@ Pricing pricing_of(const PointContext& context, const Executable& executable,
   pricing.temperature_C = context.point.temperature_C;
   pricing.by_layer = context.options.layers;
   return pricing;
+}
+
+/// By layer where the ledger is by layer.
+void add_operands(Outcome& outcome, NetworkStatistics statistics) {
+  const bool merged = outcome.measurement.contains("ledger_layers");
+  outcome.operands = merged ? statistics.merged() : std::move(statistics);
 }
 
 /// A machine whose layers run on real hardware has no modelled time of its own.
@@ -192,6 +200,7 @@ Outcome run_network(const PointContext& context, Device& device) {
   const Pricing pricing = pricing_of(context, *executable, *workload);
   outcome.work.compulsory_bytes = pricing.compulsory_bytes;
   add_energy(outcome, counts, pricing);
+  add_operands(outcome, NetworkStatistics(execution.products, executable->layer_names()));
   const std::optional<LayerErrors> errors =
       layer_errors(*executable, *workload, context.options.layers);
   outcome.layers = layer_table(*executable, *workload, execution.activity, errors);
@@ -202,7 +211,8 @@ Outcome run_network(const PointContext& context, Device& device) {
   return outcome;
 }
 
-Outcome estimate_network(const PointContext& context, Device& device) {
+Outcome estimate_network(const PointContext& context, Device& device,
+                         const NetworkStatistics* given) {
   const auto workload = fused_for(device, workloads_of(context)->unsolved(context.point));
   const GraphView graph = workload->graph.bind(workload->per_run);
   CompileOptions options = compile_options(context, graph);
@@ -222,13 +232,26 @@ Outcome estimate_network(const PointContext& context, Device& device) {
                                 context.spec.name())};
   }
   Counts counts;
-  counts.setup = executable->setup();
-  counts.execution = estimated_runs(*executable, *workload);
+  const bool expects = given == nullptr && executable->prices().depends_on_data();
+  NetworkStatistics middle;
+  if (expects) middle = expected_statistics(*workload, Expectation::middle);
+  counts.setup = given != nullptr ? executable->setup_with(graph, *given) : executable->setup();
+  counts.execution = estimated_runs(*executable, *workload, expects ? &middle : given);
   Outcome outcome;
   describe_network(outcome, context, *workload, *executable);
   const Pricing pricing = pricing_of(context, *executable, *workload);
   outcome.work.compulsory_bytes = pricing.compulsory_bytes;
   add_energy(outcome, counts, pricing);
+  if (given != nullptr) outcome.operands = *given;
+  if (expects) {
+    add_operands(outcome, std::move(middle));
+    const auto bound = [&](Expectation expectation) {
+      const NetworkStatistics statistics = expected_statistics(*workload, expectation);
+      return estimated_runs(*executable, *workload, &statistics);
+    };
+    bound_energies(outcome, executable->prices(), bound(Expectation::low),
+                   bound(Expectation::high));
+  }
   outcome.layers = layer_table(*executable, *workload, counts.execution, std::nullopt);
   if (has_modelled_time(*executable)) {
     add_modelled_time(outcome, counts.execution.device_time_s, device.peak_mac_per_s(),

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <mutex>
+#include <string>
+#include <tuple>
 
 #include "harness/operands.h"
 
@@ -130,6 +134,54 @@ double product(std::int64_t a, std::int64_t b) {
 }
 
 }  // namespace
+
+namespace {
+
+constexpr double kMostDrawn = 1048576;  // 2^20 elements of one operand: some milliseconds
+constexpr std::size_t kMostKept = 64;   // operands whose moments sweeps find again
+
+OperandMoments moments_of_drawn(const Distribution& distribution, OperandRole role,
+                                std::int64_t rows, std::int64_t cols, std::uint64_t seed) {
+  using Key = std::tuple<std::string, OperandRole, std::int64_t, std::int64_t, std::uint64_t>;
+  static std::mutex mutex;
+  static std::map<Key, OperandMoments> kept;
+  const Key key{distribution.text(), role, rows, cols, seed};
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    const auto found = kept.find(key);
+    if (found != kept.end()) return found->second;
+  }
+  const Matrix<float> drawn = make_operand(role, rows, cols, distribution, seed);
+  OperandMoments moments = measure_operand(drawn.view());
+  if (role == OperandRole::a && rows > 0) {
+    std::int64_t signed_rows = 0;
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const float* const row = drawn.data() + i * cols;
+      signed_rows += std::any_of(row, row + cols, [](float x) { return x < 0; }) ? 1 : 0;
+    }
+    moments.signed_rows_frac = static_cast<double>(signed_rows) / static_cast<double>(rows);
+  }
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (kept.size() >= kMostKept) kept.clear();
+  kept[key] = moments;
+  return moments;
+}
+
+}  // namespace
+
+std::optional<OperandStatistics> drawn_statistics(const Distribution& distribution,
+                                                  const GemmShape& shape, std::uint64_t seed) {
+  if (product(shape.m, shape.k) > kMostDrawn || product(shape.k, shape.n) > kMostDrawn) {
+    return std::nullopt;
+  }
+  return OperandStatistics{moments_of_drawn(distribution, OperandRole::a, shape.m, shape.k, seed),
+                           moments_of_drawn(distribution, OperandRole::b, shape.k, shape.n, seed)};
+}
+
+OperandMoments expected_moments(const Distribution& distribution, OperandRole role, double count,
+                                double row) {
+  return distribution_moments(distribution, role, count, row, 0.5);
+}
 
 OperandStatistics expected_statistics(const Distribution& distribution, const GemmShape& shape,
                                       double quantile) {

@@ -25,6 +25,7 @@ struct Outcome {
   Json verification = Json::object();
   Json measurement = Json::object();
   Json statistics = Json::object();
+  NetworkStatistics operands;  ///< of networks and trainings: the record's statistics
   std::vector<results::Lint> lints;
   Json layers = Json::object();  ///< of networks: the whole table (harness/layer_table.h)
   std::string predictions;       ///< of networks: little-endian, one after the other
@@ -68,6 +69,11 @@ struct Pricing {
 /// Prices counts: energies per MAC at each known boundary, data movement, set-up, calibration and
 /// the ledgers. Violated bounds make the outcome inconsistent. `outcome.work.macs` must be set.
 void add_energy(Outcome& outcome, const Counts& counts, const Pricing& pricing);
+
+/// 95 % intervals of the energies whose counts the operands decide, between what both ends of the
+/// operands' statistics come to.
+void bound_energies(Outcome& outcome, const PriceTable& prices, const Activity& one,
+                    const Activity& other);
 
 /// device_time_s and throughput of a modelled machine, average power, and its peak as a bound.
 /// Nothing when the machine has no model of time (time_s = 0).

@@ -15,15 +15,6 @@
 namespace jb::harness {
 namespace {
 
-Json moments_json(const OperandMoments& moments) {
-  Json json = {{"mean_square", moments.mean_square},
-               {"mean_abs", moments.mean_abs},
-               {"max_abs", moments.max_abs},
-               {"nonzero_frac", moments.nonzero_frac}};
-  if (moments.signed_rows_frac) json["signed_rows_frac"] = *moments.signed_rows_frac;
-  return json;
-}
-
 template <class T>
 void fill(MatrixView<T> x, T value) {
   for (std::int64_t i = 0; i < x.rows; ++i) {
@@ -111,16 +102,19 @@ std::shared_ptr<WorkloadCache> workloads_of(const PointContext& context) {
   return context.options.workloads ? context.options.workloads : std::make_shared<WorkloadCache>();
 }
 
-Activity estimated_runs(const Executable& executable, const NetworkWorkload& workload) {
+Activity estimated_runs(const Executable& executable, const NetworkWorkload& workload,
+                        const NetworkStatistics* given) {
+  const auto counted = [&](const GraphView& bound) {
+    return given != nullptr ? executable.estimate_with(bound, *given) : executable.estimate(bound);
+  };
   const std::int64_t rest = workload.samples_of(workload.runs() - 1);
   const bool whole = rest == workload.per_run;
   const std::int64_t runs = workload.runs() - (whole ? 0 : 1);
   Activity activity;
   if (runs > 0) {
-    activity = executable.estimate(workload.graph.bind(workload.per_run))
-                   .scaled(static_cast<double>(runs));
+    activity = counted(workload.graph.bind(workload.per_run)).scaled(static_cast<double>(runs));
   }
-  if (!whole) activity += executable.estimate(workload.graph.bind(rest));
+  if (!whole) activity += counted(workload.graph.bind(rest));
   return activity;
 }
 
@@ -177,10 +171,6 @@ void add_device_lints(Outcome& outcome, const DeviceSpec& spec, const PriceTable
              : fmt::format("unvalidated: modelled / published is {:.3g}, {} ({})", with.ratio,
                            with.caveat.empty() ? "outside 0.5 to 2" : with.caveat, with.against)});
   }
-}
-
-Json statistics_json(const OperandStatistics& statistics) {
-  return {{"a", moments_json(statistics.a)}, {"b", moments_json(statistics.b)}};
 }
 
 }  // namespace jb::harness

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "backends/backend.h"
+#include "harness/operand_record.h"
 #include "harness/outcome.h"
 #include "harness/runner.h"
 #include "harness/workload_cache.h"
@@ -73,8 +74,9 @@ CompileOptions compile_options(const PointContext& context, const GraphView& gra
 /// The point's workload from the run's cache, or from one of its own.
 std::shared_ptr<WorkloadCache> workloads_of(const PointContext& context);
 
-/// Counts of all runs of a workload without computing.
-Activity estimated_runs(const Executable& executable, const NetworkWorkload& workload);
+/// Counts of all runs of a workload without computing; null: with default operand statistics.
+Activity estimated_runs(const Executable& executable, const NetworkWorkload& workload,
+                        const NetworkStatistics* given);
 
 /// Largest rounding error that explains a correct result: of measured machines, and of the ideal
 /// device of a simulated backend without overrides; nothing for the others.
@@ -89,8 +91,6 @@ void add_area(Outcome& outcome, const Device& device);
 
 /// Lints that follow from the device file: unvalidated, theory-bound.
 void add_device_lints(Outcome& outcome, const DeviceSpec& spec, const PriceTable& prices);
-
-Json statistics_json(const OperandStatistics& statistics);
 
 /// Thrown where a run ends without a result that is nobody's mistake; becomes the record's status.
 struct CannotRun {
@@ -125,14 +125,15 @@ struct GemmOperands {
 Outcome run_gemm(const PointContext& context, Device& device, const GemmOperands& operands);
 Outcome run_conv(const PointContext& context, Device& device);
 Outcome run_network(const PointContext& context, Device& device);
-Outcome estimate_network(const PointContext& context, Device& device);
+Outcome estimate_network(const PointContext& context, Device& device,
+                         const NetworkStatistics* given);
 Outcome run_training(const PointContext& context, Device& device);
-Outcome estimate_training(const PointContext& context, Device& device);
+Outcome estimate_training(const PointContext& context, Device& device,
+                          const NetworkStatistics* given);
 /// Refuses (usage) a training whose network does not exist or does not fit its data.
 void check_training_data(const PointSpec& point);
-/// Counts and prices of any op without computing it. Without statistics of a run, products and
-/// convolutions take those that the point's distribution is expected to have, with an interval.
-Outcome estimate_on(const PointContext& context, Device& device,
-                    const OperandStatistics* statistics);
+/// Counts and prices of any op without computing it. Without statistics of a run, those take their
+/// place that the operands are expected to have, with an interval.
+Outcome estimate_on(const PointContext& context, Device& device, const GivenStatistics* given);
 
 }  // namespace jb::harness

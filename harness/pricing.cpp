@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "backends/energy/bounds.h"
 #include "backends/energy/ledger.h"
 #include "harness/outcome.h"
@@ -88,6 +90,26 @@ void add_calibration_shares(Outcome& outcome, double calibration_J, double execu
 }
 
 }  // namespace
+
+void bound_energies(Outcome& outcome, const PriceTable& prices, const Activity& one,
+                    const Activity& other) {
+  if (!prices.has_energy || !(outcome.work.macs > 0)) return;
+  const Ledger first = price(one, prices);
+  const Ledger second = price(other, prices);
+  for (int b = static_cast<int>(prices.lowest); b <= static_cast<int>(prices.highest); ++b) {
+    const auto boundary = static_cast<Boundary>(b);
+    const auto found =
+        outcome.quantities.find(fmt::format("energy_{}_J_per_mac", name_of(boundary)));
+    if (found == outcome.quantities.end()) continue;
+    const double x = first.cumulative_J(boundary) / outcome.work.macs;
+    const double y = second.cumulative_J(boundary) / outcome.work.macs;
+    if (x == y) continue;
+    results::Quantity& energy = found->second;
+    energy.ci_low = std::min({x, y, energy.value});
+    energy.ci_high = std::max({x, y, energy.value});
+    energy.interval_kind = "sampling";
+  }
+}
 
 void add_energy(Outcome& outcome, const Counts& counts, const Pricing& pricing) {
   outcome.work.executed_macs = counts.execution.executed_macs;

@@ -126,8 +126,8 @@ std::string hash_of(const ConstMatrixRef& x) {
 struct Job {
   const PointSpec& point;
   const RunOptions& options;
-  const GemmOperands* operands = nullptr;         ///< of multiply
-  const OperandStatistics* statistics = nullptr;  ///< of estimates
+  const GemmOperands* operands = nullptr;       ///< of multiply
+  const GivenStatistics* statistics = nullptr;  ///< of estimates
 };
 
 class PointRun {
@@ -176,6 +176,7 @@ class PointRun {
     record.verification = std::move(outcome.verification);
     record.measurement = std::move(outcome.measurement);
     record.statistics = std::move(outcome.statistics);
+    if (!outcome.operands.empty()) record.statistics = statistics_json(outcome.operands);
     record.lints = std::move(outcome.lints);
     // The draws of a constant are the same for all points; each thread keeps them.
     thread_local results::ConstantDraws draws;
@@ -362,7 +363,7 @@ results::Record run_point(const PointSpec& point, const RunOptions& options) {
 }
 
 results::Record estimate_point(const PointSpec& point, const RunOptions& options,
-                               const OperandStatistics* statistics) {
+                               const GivenStatistics* statistics) {
   PointSpec estimated = point;
   estimated.estimate = true;
   return run_job({estimated, options, nullptr, statistics});

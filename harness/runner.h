@@ -8,6 +8,7 @@
 #include <string>
 
 #include "backends/core/matrix.h"
+#include "harness/operand_record.h"
 #include "harness/point.h"
 #include "models/mlp.h"
 #include "results/record.h"
@@ -67,7 +68,7 @@ results::Record run_point(const PointSpec& point, const RunOptions& options);
 
 /// Counts and prices without computing; any size.
 results::Record estimate_point(const PointSpec& point, const RunOptions& options,
-                               const OperandStatistics* statistics = nullptr);
+                               const GivenStatistics* statistics = nullptr);
 
 /// C = A B with the caller's own matrices on the point's backend: the run of a GEMM point whose
 /// shape is taken from `a` and `b` (`point.gemm` and `point.dist` are ignored; the record names the
@@ -97,8 +98,5 @@ Json versions_now(const PointSpec& point);
 /// True when the point may run beside others: a simulator or an estimate, whose numbers do not
 /// depend on threads, and no thread count asked for.
 bool runs_beside_others(const PointSpec& point);
-
-/// Operand statistics that a run recorded, for estimate_point; usage error when it holds none.
-OperandStatistics statistics_of(const results::Record& record);
 
 }  // namespace jb::harness

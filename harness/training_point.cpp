@@ -88,7 +88,8 @@ void check_fits(const PointSpec& point, const models::Mlp& network,
 }
 
 /// Throws CannotRun for what the machine cannot do.
-void prepare(Setting& setting, const PointContext& context, Device& device) {
+void prepare(Setting& setting, const PointContext& context, Device& device,
+             const NetworkStatistics* given = nullptr) {
   const PointSpec& point = context.point;
   setting.data = data_of(context);
   setting.network = models::build_mlp(point.network, point.seed);
@@ -109,6 +110,7 @@ void prepare(Setting& setting, const PointContext& context, Device& device) {
   options.momentum = point.training.momentum;
   options.noise_aware = point.training.noise_aware;
   options.scaled = needs_scaling(context);
+  options.given = given;
   setting.trainer = or_cannot_run(
       [&] { return std::make_unique<BackendTrainer>(device, setting.network, options); });
   if (const Support rule = setting.trainer->supports_options(); !rule) {
@@ -265,6 +267,7 @@ void account(Outcome& outcome, const PointContext& context, const Setting& setti
   all.execution = counts.activity;
   add_energy(outcome, all, pricing);
   add_training_energy(outcome, counts, pricing);
+  outcome.operands = NetworkStatistics(counts.products, setting.trainer->layer_names());
   outcome.implementation = setting.trainer->implementation();
   outcome.measurement["stationary_operand"] = setting.trainer->resident() ? "resident" : "reloaded";
   outcome.measurement["update"] =
@@ -366,11 +369,27 @@ Outcome run_training(const PointContext& context, Device& device) {
   return outcome;
 }
 
+/// Factor within which counts that data decide are taken to lie over a whole training, whose first
+/// step tells them: peaks grow with the weights and shrink with the gradients' noise.
+constexpr double kOverTraining = 5;
+
+/// The same with the counts that data decide `factor` times as large.
+Activity with_data_scaled(const Activity& activity, const PriceTable& prices, double factor) {
+  Activity scaled;
+  for (const ActivityRow& row : activity.rows()) {
+    const bool decided = prices.prices.at(row.action).data_dependent;
+    scaled.add(row.action, row.count * (decided ? factor : 1), row.layer);
+  }
+  return scaled;
+}
+
 /// Steps of one size count alike, so one of each is taken and multiplied; what the values decide
-/// (light, cell currents) is that of the first samples and of untrained weights.
-Outcome estimate_training(const PointContext& context, Device& device) {
+/// (light, cell currents) is that of the first samples and of untrained weights, with an interval,
+/// or of a run's statistics.
+Outcome estimate_training(const PointContext& context, Device& device,
+                          const NetworkStatistics* given) {
   Setting setting;
-  prepare(setting, context, device);
+  prepare(setting, context, device, given);
   const std::int64_t samples = setting.data->train.images.rows();
   std::vector<std::int64_t> first(static_cast<std::size_t>(std::min(context.point.batch, samples)));
   for (std::size_t i = 0; i < first.size(); ++i) first[i] = static_cast<std::int64_t>(i);
@@ -383,13 +402,21 @@ Outcome estimate_training(const PointContext& context, Device& device) {
     const double all = static_cast<double>(times) * context.point.training.epochs;
     total.activity += one.activity.scaled(all);
     for (std::size_t o = 0; o < total.macs.size(); ++o) total.macs[o] += one.macs[o] * all;
+    total.products.add(one.products);
   };
   add(std::min(context.point.batch, samples), samples / context.point.batch);
   add(samples % context.point.batch, 1);
   Outcome outcome;
   account(outcome, context, setting, total, {}, context.point.training.epochs);
+  const PriceTable& prices = setting.trainer->prices();
+  if (given != nullptr) {
+    outcome.operands = *given;
+  } else if (prices.depends_on_data()) {
+    bound_energies(outcome, prices, with_data_scaled(total.activity, prices, 1 / kOverTraining),
+                   with_data_scaled(total.activity, prices, kOverTraining));
+  }
   add_time(outcome, context, device, total);
-  add_device_lints(outcome, context.spec, setting.trainer->prices());
+  add_device_lints(outcome, context.spec, prices);
   return outcome;
 }
 

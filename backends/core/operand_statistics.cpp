@@ -73,7 +73,111 @@ bool any_non_finite(MatrixView<const T> x) {
 }  // namespace
 
 double OperandMoments::papr() const noexcept {
+  if (ratios) return ratios->papr;
   return mean_square > 0 ? max_abs * max_abs / mean_square : 1.0;
+}
+
+double OperandMoments::square_of_peak() const noexcept {
+  if (ratios) return ratios->square_of_peak;
+  return max_abs > 0 ? mean_square / (max_abs * max_abs) : 0.0;
+}
+
+double OperandMoments::abs_of_peak() const noexcept {
+  if (ratios) return ratios->abs_of_peak;
+  return max_abs > 0 ? mean_abs / max_abs : 0.0;
+}
+
+void StatisticsMean::Side::add(const OperandMoments& moments, double products, bool is_first) {
+  if (is_first) {
+    first = moments;
+    sums = {0, 0, 0, 0};
+    ratios = {0, 0, 0};
+    sums.signed_rows_frac = 0;
+  }
+  same = same && moments == first;
+  sums.mean_square += products * moments.mean_square;
+  sums.mean_abs += products * moments.mean_abs;
+  sums.max_abs = std::max(sums.max_abs, moments.max_abs);
+  sums.nonzero_frac += products * moments.nonzero_frac;
+  if (moments.signed_rows_frac) {
+    *sums.signed_rows_frac += products * *moments.signed_rows_frac;
+    signed_products += products;
+  }
+  ratios.papr += products * moments.papr();
+  ratios.square_of_peak += products * moments.square_of_peak();
+  ratios.abs_of_peak += products * moments.abs_of_peak();
+}
+
+void StatisticsMean::Side::add(const Side& other, bool is_first, double products) {
+  if (is_first) {
+    *this = other;
+    return;
+  }
+  if (other.same) {
+    add(other.first, products, false);
+    return;
+  }
+  same = false;
+  sums.mean_square += other.sums.mean_square;
+  sums.mean_abs += other.sums.mean_abs;
+  sums.max_abs = std::max(sums.max_abs, other.sums.max_abs);
+  sums.nonzero_frac += other.sums.nonzero_frac;
+  *sums.signed_rows_frac += *other.sums.signed_rows_frac;
+  signed_products += other.signed_products;
+  ratios.papr += other.ratios.papr;
+  ratios.square_of_peak += other.ratios.square_of_peak;
+  ratios.abs_of_peak += other.ratios.abs_of_peak;
+}
+
+OperandMoments StatisticsMean::Side::mean(double products) const {
+  if (same) return first;
+  OperandMoments moments{sums.mean_square / products, sums.mean_abs / products, sums.max_abs,
+                         sums.nonzero_frac / products};
+  if (signed_products > 0) moments.signed_rows_frac = *sums.signed_rows_frac / signed_products;
+  moments.ratios = PeakRatios{ratios.papr / products, ratios.square_of_peak / products,
+                              ratios.abs_of_peak / products};
+  return moments;
+}
+
+void StatisticsMean::add(const OperandStatistics& statistics, double products) {
+  const bool is_first = products_ == 0;
+  a_.add(statistics.a, products, is_first);
+  b_.add(statistics.b, products, is_first);
+  PairMeans pair;
+  if (statistics.pairs) {
+    pair = *statistics.pairs;
+  } else {
+    const double level = statistics.b.abs_of_peak();
+    pair = {statistics.a.square_of_peak() * level, statistics.a.abs_of_peak() * level,
+            statistics.a.mean_square * level, statistics.a.mean_abs * level};
+  }
+  pairs_.square_of_peak += products * pair.square_of_peak;
+  pairs_.abs_of_peak += products * pair.abs_of_peak;
+  pairs_.mean_square += products * pair.mean_square;
+  pairs_.mean_abs += products * pair.mean_abs;
+  products_ += products;
+}
+
+void StatisticsMean::add(const StatisticsMean& other) {
+  if (other.products_ == 0) return;
+  const bool is_first = products_ == 0;
+  a_.add(other.a_, is_first, other.products_);
+  b_.add(other.b_, is_first, other.products_);
+  pairs_.square_of_peak += other.pairs_.square_of_peak;
+  pairs_.abs_of_peak += other.pairs_.abs_of_peak;
+  pairs_.mean_square += other.pairs_.mean_square;
+  pairs_.mean_abs += other.pairs_.mean_abs;
+  products_ += other.products_;
+}
+
+OperandStatistics StatisticsMean::mean() const {
+  if (products_ == 0) return {};
+  OperandStatistics mean{a_.mean(products_), b_.mean(products_)};
+  if (!b_.same) {
+    mean.pairs = PairMeans{pairs_.square_of_peak / products_, pairs_.abs_of_peak / products_,
+                           pairs_.mean_square / products_, pairs_.mean_abs / products_};
+  }
+  return mean;
 }
 
 namespace {

@@ -10,24 +10,73 @@
 
 namespace jb {
 
-/// Moments of one operand's elements.
+/// Ratios of moments to the peak as means over several products, of which no moments of all
+/// elements together tell: a laser pays for each product's own peak.
+struct PeakRatios {
+  double papr = 1;            ///< max x^2 / mean x^2
+  double square_of_peak = 0;  ///< mean x^2 / max x^2
+  double abs_of_peak = 0;     ///< mean |x| / max |x|
+
+  friend bool operator==(const PeakRatios&, const PeakRatios&) = default;
+};
+
+/// Moments of one operand's elements, or their means over several products.
 struct OperandMoments {
   double mean_square = 1;                ///< mean of x^2
   double mean_abs = 0.7978845608028654;  ///< mean of |x|; default: standard normal, sqrt(2/pi)
-  double max_abs = 4;                    ///< max |x|
-  double nonzero_frac = 1;               ///< share of elements that are not zero
+  /// max |x|; of A the full scale that the machine was told to take, where it was told one.
+  double max_abs = 4;
+  double nonzero_frac = 1;  ///< share of elements that are not zero
   /// Share of rows with a negative element, where the machine must know (light intensities have no
   /// sign); machines that need not leave it unknown.
   std::optional<double> signed_rows_frac = {};
+  /// Of several products; those of one follow from its moments.
+  std::optional<PeakRatios> ratios = {};
 
   /// Peak-to-average power ratio max(x^2) / mean(x^2); 1 for an all-zero operand.
   [[nodiscard]] double papr() const noexcept;
+  [[nodiscard]] double square_of_peak() const noexcept;  ///< 0 for an all-zero operand
+  [[nodiscard]] double abs_of_peak() const noexcept;     ///< likewise
+
+  friend bool operator==(const OperandMoments&, const OperandMoments&) = default;
+};
+
+/// Means over several products, each with a B of its own, of a figure of A times abs_of_peak of B:
+/// what currents through cells go by, and what means of A and of B do not tell.
+struct PairMeans {
+  double square_of_peak = 0, abs_of_peak = 0, mean_square = 0, mean_abs = 0;
 };
 
 /// Both operands of a product. The default is standard normal data with PAPR 16.
 struct OperandStatistics {
   OperandMoments a;
   OperandMoments b;
+  std::optional<PairMeans> pairs = {};  ///< of several products with different B
+};
+
+/// Means over equal products, such that counts which are linear in PAPR, in the ratios to the peak,
+/// in shares of rows, or in a figure of A times one of B come to what all of them came to.
+class StatisticsMean {
+ public:
+  void add(const OperandStatistics& statistics, double products = 1);
+  void add(const StatisticsMean& other);
+  [[nodiscard]] double products() const noexcept { return products_; }
+  [[nodiscard]] OperandStatistics mean() const;
+
+ private:
+  /// Of one operand: as long as all were the same, that one; else sums.
+  struct Side {
+    OperandMoments first, sums;
+    PeakRatios ratios;
+    bool same = true;
+    double signed_products = 0;  ///< products whose rows' signs are known
+    void add(const OperandMoments& moments, double products, bool is_first);
+    void add(const Side& other, bool is_first, double products);
+    [[nodiscard]] OperandMoments mean(double products) const;
+  };
+  Side a_, b_;
+  PairMeans pairs_;
+  double products_ = 0;
 };
 
 /// Moments of a matrix, the same for any thread count and any strides.

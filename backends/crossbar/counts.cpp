@@ -131,11 +131,26 @@ double Counter::rounds(std::int64_t tiles) const noexcept {
   return std::ceil(static_cast<double>(tiles) / static_cast<double>(config_->tile_count));
 }
 
+/// Mean level of the weights, weighted by what drives them: products whose weights differ have
+/// inputs of their own.
+double Counter::driven_level(const OperandStatistics& statistics) const noexcept {
+  const OperandMoments& a = statistics.a;
+  const bool constant = config_->coding == InputCoding::bit_serial;
+  if (!statistics.pairs || constant) return statistics.b.abs_of_peak();
+  const PairMeans& pairs = *statistics.pairs;
+  const bool fixed = config_->input_range == InputRange::fixed;
+  const bool pulses = config_->coding == InputCoding::pulse_width;
+  const double drive = fixed ? (pulses ? a.mean_abs : a.mean_square)
+                             : (pulses ? a.abs_of_peak() : a.square_of_peak());
+  const double both = fixed ? (pulses ? pairs.mean_abs : pairs.mean_square)
+                            : (pulses ? pairs.abs_of_peak : pairs.square_of_peak);
+  return drive > 0 ? both / drive : 0.0;
+}
+
 /// Of all cells of a weight. Digits below the highest are taken as evenly distributed.
-double Counter::conductance_sum(const OperandMoments& b) const noexcept {
+double Counter::conductance_sum(double mean_level) const noexcept {
   const WeightMapping& mapping = config_->mapping;
   const double idle = mapping.cells() * mapping.g_min;
-  const double mean_level = b.max_abs > 0 ? b.mean_abs / b.max_abs : 0.0;
   if (mapping.scheme == SignScheme::differential) {
     return idle + mapping.range * (mean_level + 0.5 * (mapping.slices - 1));
   }
@@ -146,8 +161,8 @@ double Counter::conductance_sum(const OperandMoments& b) const noexcept {
 
 /// Squares of what drives a line, relative to full scale, summed over the readings of a product.
 double Counter::input_square(const OperandMoments& a) const noexcept {
-  const double full_scale =
-      config_->input_range == InputRange::fixed ? config_->input_max : a.max_abs;
+  const bool fixed = config_->input_range == InputRange::fixed;
+  const double full_scale = fixed ? config_->input_max : a.max_abs;
   if (full_scale <= 0) return 0;
   if (config_->coding == InputCoding::bit_serial) {
     // Digits from 0 to d, evenly distributed: mean square (2 d + 1) / (6 d) of full scale.
@@ -155,8 +170,10 @@ double Counter::input_square(const OperandMoments& a) const noexcept {
     return config_->planes() * (2.0 * digits + 1.0) / (6.0 * digits);
   }
   // A pulse has its full voltage for the time that the input is worth.
-  if (config_->coding == InputCoding::pulse_width) return std::min(1.0, a.mean_abs / full_scale);
-  return std::min(1.0, a.mean_square / (full_scale * full_scale));
+  if (config_->coding == InputCoding::pulse_width) {
+    return std::min(1.0, fixed ? a.mean_abs / full_scale : a.abs_of_peak());
+  }
+  return std::min(1.0, fixed ? a.mean_square / (full_scale * full_scale) : a.square_of_peak());
 }
 
 double Counter::readings() const noexcept { return config_->planes(); }
@@ -202,8 +219,8 @@ Activity Counter::execute(std::int64_t m, std::int64_t k, std::int64_t n, bool t
   const double conversions = rows * columns(transposed ? k : n, layout.outputs, transposed) *
                              input_tiles * this->conversions();
   // Cells: t V^2 sum_ij (g+ + g-) x_j^2 with means in place of the sum; x relative to full scale.
-  const double cells =
-      rows * inputs * outputs * conductance_sum(statistics.b) * input_square(statistics.a);
+  const double cells = rows * inputs * outputs * conductance_sum(driven_level(statistics)) *
+                       input_square(statistics.a);
 
   Activity activity = reloaded ? program(k, n) : Activity{};
   const Ids& ids = catalogue_->product;
@@ -279,7 +296,7 @@ Activity Counter::calibrate(std::int64_t k, std::int64_t n, const OperandMoments
   add(activity, ids, Action::core_mvm, reads * output_tiles);
   const double converted = reads * columns(n, layout.outputs, false) * conversions();
   add(activity, ids, Action::dac, reads * output_tiles * readings());
-  add(activity, ids, Action::cell_read, reads * outputs * conductance_sum(b));
+  add(activity, ids, Action::cell_read, reads * outputs * conductance_sum(b.abs_of_peak()));
   add(activity, ids, Action::adc, converted);
   add(activity, ids, Action::sample_hold, converted);
   add(activity, ids, Action::shift_add, converted);

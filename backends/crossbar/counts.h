@@ -95,7 +95,8 @@ class Counter {
   [[nodiscard]] double cells_of_tiles(std::int64_t k, std::int64_t n) const noexcept;
   [[nodiscard]] double rounds(std::int64_t tiles) const noexcept;
   [[nodiscard]] double input_square(const OperandMoments& a) const noexcept;
-  [[nodiscard]] double conductance_sum(const OperandMoments& b) const noexcept;
+  [[nodiscard]] double driven_level(const OperandStatistics& statistics) const noexcept;
+  [[nodiscard]] double conductance_sum(double mean_level) const noexcept;
 
   const Config* config_;
   const Catalogue* catalogue_;

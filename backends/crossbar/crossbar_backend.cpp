@@ -39,8 +39,12 @@ class CrossbarDevice final : public Device {
   }
 
   [[nodiscard]] Activity estimate_setup(const GemmShape& shape, OperandMode mode) const override {
+    return estimate_setup_of(shape, mode, OperandStatistics{}.b);
+  }
+  [[nodiscard]] Activity estimate_setup_of(const GemmShape& shape, OperandMode mode,
+                                           const OperandMoments& b) const override {
     if (!resident(shape, mode)) return {};
-    return machine_->counter().setup(shape.k, shape.n, OperandStatistics{}.b);
+    return machine_->counter().setup(shape.k, shape.n, b);
   }
 
   std::unique_ptr<Plan> plan(const GemmShape& shape, const ConstMatrixRef& b, OperandMode mode,

@@ -381,6 +381,7 @@ Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
   const Counter counter{config_for(transposed), machine_->catalogue};
   result.activity =
       counter.execute(shape.m, rows(), cols(), transposed, !resident_, result.statistics);
+  if (!transposed && ranged_) result.statistics.a.max_abs = ranged_->input_max;
   add_device_lints(result.lints);
   add_lint(result.lints, seen.outputs_clipped, seen.outputs, "ADC samples");
   add_lint(result.lints, seen.inputs_clipped, seen.inputs, "DAC inputs");

@@ -1,5 +1,6 @@
 #include "backends/energy/price_table.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "backends/core/error.h"
@@ -10,6 +11,11 @@ ActionId PriceTable::add(Price price) {
   if (prices.size() > std::numeric_limits<ActionId>::max()) fail_internal("too many actions");
   prices.push_back(std::move(price));
   return static_cast<ActionId>(prices.size() - 1);
+}
+
+bool PriceTable::depends_on_data() const noexcept {
+  return std::any_of(prices.begin(), prices.end(),
+                     [](const Price& price) { return price.data_dependent; });
 }
 
 Price price_from(const DeviceSpec& device, std::string_view parameter, std::string component,

@@ -35,6 +35,8 @@ struct PriceTable {
   Boundary highest = Boundary::B0;  ///< the record stops here
 
   ActionId add(Price price);  ///< appends; returns its id
+  /// Whether the values in A or B decide any count.
+  [[nodiscard]] bool depends_on_data() const noexcept;
 };
 
 /// A Price whose energy, class, constant name and source come from a device parameter.

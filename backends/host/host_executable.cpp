@@ -212,6 +212,8 @@ Execution HostExecutable::run(const std::vector<Tensor>& inputs, std::vector<Ten
                                            : nullptr;
       produced = runners_[i]->run(given, draw, part, work, function);
       result.activity += part.activity.relabelled(layer_of(i), offset_of(i));
+      part.products.relabel(layer_of(i));
+      result.products.add(part.products);
       for (const std::string& lint : part.lints) {
         result.lints.push_back("layer '" + node.name + "': " + lint);
       }
@@ -246,7 +248,23 @@ Execution HostExecutable::run(const std::vector<Tensor>& inputs, std::vector<Ten
   return result;
 }
 
-Activity HostExecutable::estimate(const GraphView& bound) const {
+Activity HostExecutable::setup_with(const GraphView& bound,
+                                    const NetworkStatistics& statistics) const {
+  const auto& rows = setup_.rows();
+  if (std::none_of(rows.begin(), rows.end(), [&](const ActivityRow& row) {
+        return prices_.prices.at(row.action).data_dependent;
+      })) {
+    return setup_;
+  }
+  Activity activity;
+  for (std::size_t i = 0; i < runners_.size(); ++i) {
+    if (runners_[i] == nullptr) continue;
+    activity += runners_[i]->setup_with(bound, statistics).relabelled(layer_of(i), offset_of(i));
+  }
+  return activity;
+}
+
+Activity HostExecutable::counted(const GraphView& bound, const NetworkStatistics* given) const {
   Activity activity;
   for (std::size_t i = 0; i < bound.nodes.size(); ++i) {
     const NodeView& node = bound.nodes[i];
@@ -254,7 +272,7 @@ Activity HostExecutable::estimate(const GraphView& bound) const {
     count_transfers(activity, i, [&](int value) -> const Dims& { return bound.value(value).dims; });
     if (runners_[i] != nullptr) {
       Activity part;
-      runners_[i]->estimate(bound, part, work);
+      runners_[i]->estimate(bound, given, part, work);
       activity += part.relabelled(layer_of(i), offset_of(i));
     } else {
       work = bound_work(bound, node);

@@ -31,9 +31,18 @@ class HostExecutable final : public Executable {
   [[nodiscard]] std::string implementation() const override;
   Execution run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs, const Draw& draw,
                 const LayerSink* sink) override;
-  [[nodiscard]] Activity estimate(const GraphView& bound) const override;
+  [[nodiscard]] Activity estimate(const GraphView& bound) const override {
+    return counted(bound, nullptr);
+  }
+  [[nodiscard]] Activity estimate_with(const GraphView& bound,
+                                       const NetworkStatistics& statistics) const override {
+    return counted(bound, &statistics);
+  }
+  [[nodiscard]] Activity setup_with(const GraphView& bound,
+                                    const NetworkStatistics& statistics) const override;
 
  private:
+  [[nodiscard]] Activity counted(const GraphView& bound, const NetworkStatistics* given) const;
   [[nodiscard]] bool overwrites_input(std::size_t node,
                                       const std::vector<const Tensor*>& inputs) const;
   /// The function of one value that reads a linear node's only output, and alone: it is computed in

@@ -47,13 +47,19 @@ class ProductRunner final : public LinearRunner {
   [[nodiscard]] bool holds(std::size_t position) const override;
   std::vector<Tensor> run(const std::vector<const Tensor*>& inputs, const Draw& draw,
                           Execution& execution, PeripheryWork& work, const NodeView* then) override;
-  void estimate(const GraphView& bound, Activity& activity, PeripheryWork& work) const override;
+  void estimate(const GraphView& bound, const NetworkStatistics* given, Activity& activity,
+                PeripheryWork& work) const override;
+  [[nodiscard]] Activity setup_with(const GraphView& bound,
+                                    const NetworkStatistics& given) const override;
 
  private:
   template <class T>
   friend class PlanMultiplier;
 
   void plan_operands(const GraphView& graph, Operands& operands, MachineRoom& room);
+  /// Those of a part's products; default statistics where no count of the machine depends on data.
+  [[nodiscard]] OperandStatistics statistics_of(const NetworkStatistics* given, std::size_t part,
+                                                const GemmShape& shape) const;
   template <class T>
   void make_plans(Operands& operands, const Tensor& constant);
   template <class T>
@@ -106,6 +112,9 @@ class PlanMultiplier final : public Multiplier<T> {
     Execution one =
         plan_of(part, operand).execute(a, c, draw_of(operands, position), Direction::forward);
     execution_.activity += one.activity;
+    if (one.statistics_known) {
+      execution_.products.add(0, part, {a.rows, c.cols, a.cols}, one.statistics);
+    }
     for (std::string& lint : one.lints) {
       if (std::find(execution_.lints.begin(), execution_.lints.end(), lint) ==
           execution_.lints.end()) {
@@ -318,8 +327,40 @@ std::vector<Tensor> ProductRunner::run(const std::vector<const Tensor*>& inputs,
   return results;
 }
 
-void ProductRunner::estimate(const GraphView& bound, Activity& activity,
-                             PeripheryWork& work) const {
+OperandStatistics ProductRunner::statistics_of(const NetworkStatistics* given, std::size_t part,
+                                               const GemmShape& shape) const {
+  if (given == nullptr) return {};
+  const LayerStatistics* const found = given->find(node_.name, part, shape);
+  if (found != nullptr) return found->mean;
+  if (device_->prices().depends_on_data()) {
+    fail_usage(
+        "the operand statistics hold none of layer '{}' ({}): give the record of a run of this "
+        "network",
+        node_.name, to_string(shape));
+  }
+  return {};
+}
+
+Activity ProductRunner::setup_with(const GraphView& bound, const NetworkStatistics& given) const {
+  Activity activity;
+  if (device_ == nullptr) return activity;
+  const std::vector<LinearProduct> products = products_of(bound, node_);
+  for (std::size_t part = 0; part < parts_.size(); ++part) {
+    const Operands& operands = parts_[part];
+    const auto stays =
+        static_cast<double>(std::count(operands.resident.begin(), operands.resident.end(), true));
+    if (stays == 0) continue;
+    const GemmShape& shape = products[part].shape;
+    activity += device_
+                    ->estimate_setup_of(shape, OperandMode::stationary,
+                                        statistics_of(&given, part, shape).b)
+                    .scaled(stays);
+  }
+  return activity;
+}
+
+void ProductRunner::estimate(const GraphView& bound, const NetworkStatistics* given,
+                             Activity& activity, PeripheryWork& work) const {
   const std::vector<LinearProduct> products = products_of(bound, node_);
   const Dims& x = bound.value(node_.inputs[0]).dims;
   for (std::size_t part = 0; part < parts_.size(); ++part) {
@@ -341,12 +382,13 @@ void ProductRunner::estimate(const GraphView& bound, Activity& activity,
         work.bytes += one.bytes * products_formed;
         continue;
       }
+      const OperandStatistics statistics = statistics_of(given, part, shape);
       if (stays > 0) {
-        activity += device_->estimate(shape, OperandMode::stationary, OperandStatistics{})
+        activity += device_->estimate(shape, OperandMode::stationary, statistics)
                         .scaled(times * static_cast<double>(stays));
       }
       if (loaded > 0) {
-        activity += device_->estimate(shape, OperandMode::dynamic, OperandStatistics{})
+        activity += device_->estimate(shape, OperandMode::dynamic, statistics)
                         .scaled(times * static_cast<double>(loaded));
       }
     }

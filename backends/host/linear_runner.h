@@ -38,8 +38,13 @@ class LinearRunner {
                           Execution& execution, PeripheryWork& work) {
     return run(inputs, draw, execution, work, nullptr);
   }
-  /// What a run of the node at the sizes of `bound` adds to both, without computing.
-  virtual void estimate(const GraphView& bound, Activity& activity, PeripheryWork& work) const = 0;
+  /// What a run of the node at the sizes of `bound` adds to both, without computing. `given`: of
+  /// the operands of its products; null: default statistics.
+  virtual void estimate(const GraphView& bound, const NetworkStatistics* given, Activity& activity,
+                        PeripheryWork& work) const = 0;
+  /// setup() of operands with these statistics.
+  [[nodiscard]] virtual Activity setup_with(const GraphView& bound,
+                                            const NetworkStatistics& given) const = 0;
 };
 
 /// Plans the node's products on `device`, or on the host in f32 when it is null. Operands of

@@ -138,6 +138,7 @@ class ConvPlanBase : public ConvPlan {
   Execution execute() override {
     kernel_.execute();
     Execution result;
+    result.statistics_known = false;
     result.activity = model_->convolve(shape_);
     finish(result.lints);
     if (std::string lint = slow_lint(kernel_.implementation()); !lint.empty()) {

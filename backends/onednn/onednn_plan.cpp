@@ -45,6 +45,7 @@ class OnednnPlan final : public Plan {
     const bool transposed = direction == Direction::transposed;
     const GemmShape shape = check_execute_operands(k_, n_, transposed, a, c);
     Execution result;
+    result.statistics_known = false;
     result.activity = model_->execute(shape, mode_);
     if (shape.m == 0 || shape.n == 0) return result;
     if (shape.k == 0) {

@@ -68,9 +68,16 @@ class AnalogNetwork final : public Executable {
   }
   Execution run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs, const Draw& draw,
                 const LayerSink* sink) override;
-  [[nodiscard]] Activity estimate(const GraphView& bound) const override;
+  [[nodiscard]] Activity estimate(const GraphView& bound) const override {
+    return counted(bound, nullptr);
+  }
+  [[nodiscard]] Activity estimate_with(const GraphView& bound,
+                                       const NetworkStatistics& statistics) const override {
+    return counted(bound, &statistics);
+  }
 
  private:
+  [[nodiscard]] Activity counted(const GraphView& bound, const NetworkStatistics* given) const;
   [[noreturn]] void refuse(const NodeView& node, const std::string& reason) const {
     fail_usage("interlayer = analog: node '{}' ({}) {}; set interlayer = digital", node.name,
                name_of(node.op), reason);
@@ -254,6 +261,8 @@ Execution AnalogNetwork::run(const std::vector<Tensor>& inputs, std::vector<Tens
                                     : ConstMatrixRef(std::as_const(fields).view());
     Execution part = layer.plan->detect(a, charge.view(), draw, unit);
     result.activity += count(layer, rows, part.statistics);
+    result.products.add(layer_of(layer.node), 0, {rows, layer.shape.n, layer.shape.k},
+                        part.statistics);
     for (const std::string& lint : part.lints) {
       result.lints.push_back("layer '" + layer.name + "': " + lint);
     }
@@ -295,11 +304,21 @@ Execution AnalogNetwork::run(const std::vector<Tensor>& inputs, std::vector<Tens
   return result;
 }
 
-Activity AnalogNetwork::estimate(const GraphView& bound) const {
+Activity AnalogNetwork::counted(const GraphView& bound, const NetworkStatistics* given) const {
   Activity activity;
   for (const Layer& layer : layers_) {
     const std::int64_t rows = products_of(bound, bound.nodes[layer.node]).at(0).shape.m;
-    activity += count(layer, rows, OperandStatistics{});
+    OperandStatistics statistics;
+    if (given != nullptr) {
+      const GemmShape shape{rows, layer.shape.n, layer.shape.k};
+      const LayerStatistics* const found = given->find(layer.name, 0, shape);
+      if (found == nullptr && prices_.depends_on_data()) {
+        fail_usage("the operand statistics hold none of layer '{}' ({})", layer.name,
+                   to_string(shape));
+      }
+      if (found != nullptr) statistics = found->mean;
+    }
+    activity += count(layer, rows, statistics);
     if (!layer.ends.digital_out) continue;
     const double elements = static_cast<double>(rows) * static_cast<double>(layer.shape.n);
     PeripheryWork work;

@@ -355,6 +355,7 @@ Execution HomodynePlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
     return result;
   }
   read_all(a, c, draw, transposed, use, nullptr, result);
+  result.statistics.a = at_full_scale;
   return result;
 }
 

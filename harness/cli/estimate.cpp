@@ -28,7 +28,9 @@ void add_options(CLI::App& verb, EstimateFlags& flags) {
                   "suite name or file; default without a workload flag: the default suite");
   add_run_flags(verb, flags.run);
   verb.add_option("--stats", flags.statistics,
-                  "record of a run whose operand statistics are taken (default: normal data)")
+                  "record of a run whose operand statistics are taken (default: those that the "
+                  "operands are "
+                  "expected to have)")
       ->type_name("RECORD")
       ->group("Workload");
   add_scale_flags(verb, flags.scale);
@@ -70,7 +72,11 @@ int estimate(const EstimateFlags& given, const std::vector<std::string>& command
                "an estimate computes nothing that a meter could tell; use "
                "'joulebench run'");
   if (given.scale.asked()) {
-    if (!given.statistics.empty()) fail_usage("--stats goes with --gemm, --conv and --shape");
+    if (!given.statistics.empty()) {
+      fail_usage(
+          "--stats goes with the points of a run (--gemm, --conv, --shape, --network, --onnx), not "
+          "with --training and --service, whose networks no run has computed");
+    }
     return estimate_at_scale(given.scale, given.run);
   }
   check_unused(given.scale);
@@ -90,7 +96,7 @@ int estimate(const EstimateFlags& given, const std::vector<std::string>& command
     }
     return estimate_into_folder(flags.run, std::move(requested), command);
   }
-  std::optional<OperandStatistics> statistics;
+  std::optional<GivenStatistics> statistics;
   if (!flags.statistics.empty()) {
     statistics = statistics_of(load_one_record(flags.statistics, ""));
   }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include "backends/core/error.h"
 #include "backends/core/text.h"
@@ -13,6 +14,7 @@
 #include "harness/cli/output.h"
 #include "harness/cli/point_flags.h"
 #include "harness/cli/progress.h"
+#include "harness/cli/record_source.h"
 #include "harness/runner.h"
 #include "models/mlp.h"
 #include "models/onnx/onnx.h"
@@ -32,6 +34,7 @@ struct TrainFlags {
   std::map<std::string, std::string> values;  // of training, names without dashes
   bool noise_aware = false;
   bool estimate = false;
+  std::string statistics;  // record whose operand statistics an estimate takes
   std::string output;
   std::string progress = "auto";
   std::string color = "auto";
@@ -227,7 +230,14 @@ int train(const TrainFlags& flags) {
       models::save_onnx(network.graph(), flags.output);
     };
   }
-  const results::Record record = run_point(point, options);
+  std::optional<GivenStatistics> statistics;
+  if (!flags.statistics.empty()) {
+    if (!flags.estimate)
+      fail_usage("--stats goes with --estimate; a training has its own operands");
+    statistics = statistics_of(load_one_record(flags.statistics, ""));
+  }
+  const results::Record record =
+      statistics ? estimate_point(point, options, &*statistics) : run_point(point, options);
   if (guard.interrupted()) {
     say("interrupted: nothing is written");
     return kInterrupted;
@@ -270,6 +280,10 @@ void add_training_flags(CLI::App& verb, TrainFlags& flags) {
       ->group(kGroup);
   verb.add_flag("--estimate", flags.estimate,
                 "counts and prices of the whole training from one step of each size")
+      ->group(kGroup);
+  verb.add_option("--stats", flags.statistics,
+                  "of --estimate: record of a training whose operand statistics are taken")
+      ->type_name("RECORD")
       ->group(kGroup);
 }
 

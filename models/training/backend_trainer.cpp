@@ -38,6 +38,11 @@ double product(std::int64_t a, std::int64_t b) {
   return static_cast<double>(a) * static_cast<double>(b);
 }
 
+/// Actions of an update that the data decide: pulses that meet.
+bool is_event(const Price& price) {
+  return price.data_dependent && price.category == Category::programming;
+}
+
 }  // namespace
 
 std::string_view name_of(Orientation orientation) noexcept {
@@ -130,12 +135,63 @@ std::vector<std::string> BackendTrainer::lints() const {
 
 /// Runs what the machine does, on its clock.
 template <class Work>
-void BackendTrainer::on_machine(std::size_t layer, Orientation orientation, Work work) {
+void BackendTrainer::on_machine(std::size_t layer, Orientation orientation, const GemmShape& shape,
+                                Work work) {
   const auto start = std::chrono::steady_clock::now();
-  const Execution execution = work();
+  Execution execution = work();
   counts_.machine_s +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  take_statistics(execution, layer, orientation, shape);
   add(execution, layer, orientation);
+}
+
+void BackendTrainer::take_statistics(Execution& execution, std::size_t layer,
+                                     Orientation orientation, const GemmShape& shape) {
+  if (!execution.statistics_known) return;
+  const std::uint32_t number = tag(layer, orientation);
+  double events = 0;
+  for (const ActivityRow& row : execution.activity.rows()) {
+    if (is_event(device_.prices().prices.at(row.action))) events += row.count;
+  }
+  counts_.products.add(number, 0, shape, execution.statistics, events);
+  if (options_.given == nullptr || !device_.prices().depends_on_data()) return;
+  const std::string& name = names_.at(number - 1);
+  const LayerStatistics* const given = options_.given->find(name, 0, shape);
+  if (given == nullptr) {
+    fail_usage(
+        "the operand statistics hold none of '{}' ({}): give the record of a training of this "
+        "network",
+        name, to_string(shape));
+  }
+  execution.activity = with_given(execution, *given, orientation, shape);
+}
+
+/// What was counted, moved by what the machine counts for the given statistics instead of the
+/// executed ones: both are linear in them.
+Activity BackendTrainer::with_given(const Execution& execution, const LayerStatistics& given,
+                                    Orientation orientation, const GemmShape& shape) const {
+  const bool update = orientation == Orientation::update;
+  const OperandMode mode =
+      orientation == Orientation::weight_gradient ? OperandMode::dynamic : OperandMode::stationary;
+  const Activity executed =
+      update ? Activity{} : device_.estimate(shape, mode, execution.statistics);
+  const Activity wanted = update ? Activity{} : device_.estimate(shape, mode, given.mean);
+  Activity result;
+  result.executed_macs = execution.activity.executed_macs;
+  result.device_time_s =
+      execution.activity.device_time_s + wanted.device_time_s - executed.device_time_s;
+  const std::vector<Price>& prices = device_.prices().prices;
+  for (std::size_t id = 0; id < prices.size(); ++id) {
+    const auto action = static_cast<ActionId>(id);
+    double count = execution.activity.count(action);
+    if (is_event(prices[id])) {
+      count = given.events;
+    } else if (prices[id].data_dependent) {
+      count = std::max(0.0, count + wanted.count(action) - executed.count(action));
+    }
+    result.add(action, count);
+  }
+  return result;
 }
 
 void BackendTrainer::add(const Execution& execution, std::size_t layer, Orientation orientation) {
@@ -185,7 +241,7 @@ bool BackendTrainer::forward(std::int64_t rows) {
     const bool relu = l + 1 < layers_.size();
     // The logits are not needed themselves: their gradient takes their place.
     const MatrixView<float> output = rows_of(relu ? activations_[l + 1] : deltas_[l + 1], rows);
-    on_machine(l, Orientation::forward, [&] {
+    on_machine(l, Orientation::forward, {rows, output.cols, network_.widths[l]}, [&] {
       return layers_[l].plan->execute(rows_of(activations_[l], rows), output,
                                       Draw{static_cast<std::uint64_t>(step_), 0},
                                       Direction::forward);
@@ -221,7 +277,7 @@ void BackendTrainer::input_gradient(std::size_t layer, std::int64_t rows) {
       undo = scale_rows(scaled.view());
       a = std::as_const(scaled).view();
     }
-    on_machine(layer, kThis, [&] {
+    on_machine(layer, kThis, {rows, below.cols, above.cols}, [&] {
       return layers_[layer].plan->execute(a, below, Draw{static_cast<std::uint64_t>(step_), 0},
                                           Direction::transposed);
     });
@@ -261,7 +317,7 @@ void BackendTrainer::weight_gradient(std::size_t layer, std::int64_t rows) {
   const MatrixView<float> loaded = swapped ? x : d;
   const MatrixView<float> out = swapped ? gradient.transposed() : gradient;
   const BalancedProduct operands = balance(driven, loaded, options_.scaled);
-  on_machine(layer, kThis, [&] {
+  on_machine(layer, kThis, {out.rows, out.cols, rows}, [&] {
     const std::unique_ptr<Plan> plan =
         device_.plan({out.rows, out.cols, rows}, operands.b.view(), OperandMode::dynamic,
                      {.scope = layers_[layer].gradient_scope});
@@ -297,11 +353,14 @@ void BackendTrainer::update(std::size_t layer, std::int64_t rows, double rate) {
   if (outer_) {
     const double macs = product(rows, network_.widths[layer]) * static_cast<double>(bias.size());
     counts_.macs[static_cast<std::size_t>(Orientation::weight_gradient)] += macs;
-    on_machine(layer, Orientation::update, [&] {
+    const GemmShape shape{network_.widths[layer], network_.widths[layer + 1], rows};
+    const MatrixView<float> x = rows_of(activations_[layer], rows);
+    const MatrixView<float> d = rows_of(deltas_[layer + 1], rows);
+    on_machine(layer, Orientation::update, shape, [&] {
       Execution execution;
       execution.activity = own.plan->update_outer(
-          rows_of(activations_[layer], rows), rows_of(deltas_[layer + 1], rows), -rate,
-          Draw{static_cast<std::uint64_t>(step_), 0}, network_.weights[layer].view());
+          x, d, -rate, Draw{static_cast<std::uint64_t>(step_), 0}, network_.weights[layer].view());
+      execution.statistics = {measure_operand(x), measure_operand(d)};
       return execution;
     });
   } else {
@@ -326,8 +385,10 @@ void BackendTrainer::write_weights(std::size_t layer, double rate) {
     finite = finite && std::isfinite(own.change.data()[i]);
   }
   if (!finite) fail_diverged(rate);
-  on_machine(layer, Orientation::update, [&] {
+  const GemmShape shape{0, weights.cols(), weights.rows()};  // no product
+  on_machine(layer, Orientation::update, shape, [&] {
     Execution execution;
+    execution.statistics_known = false;
     execution.activity = own.plan->update(std::as_const(own.change).view());
     return execution;
   });

@@ -44,6 +44,9 @@ struct BackendTrainOptions {
   bool noise_aware = false;
   /// Operands of gradient products are scaled by powers of two; for machines with converters.
   bool scaled = true;
+  /// Counts that operands decide are those of these statistics, by layer_names(); for estimates.
+  /// Null: of the operands as executed.
+  const NetworkStatistics* given = nullptr;
 };
 
 enum class Orientation : std::uint8_t { forward, input_gradient, weight_gradient, update };
@@ -55,6 +58,7 @@ struct TrainingCounts {
   Activity activity;                         ///< rows tagged by layer and orientation
   std::array<double, kOrientations> macs{};  ///< logical, by orientation
   double machine_s = 0;                      ///< host's clock around the machine's work
+  ProductLog products;                       ///< statistics of the machine's operands
 };
 
 class BackendTrainer {
@@ -97,8 +101,13 @@ class BackendTrainer {
     std::uint64_t gradient_scope = 0;
   };
   template <class Work>
-  void on_machine(std::size_t layer, Orientation orientation, Work work);
+  void on_machine(std::size_t layer, Orientation orientation, const GemmShape& shape, Work work);
   void add(const Execution& execution, std::size_t layer, Orientation orientation);
+  /// Keeps the operands' statistics, and counts as those that were given say.
+  void take_statistics(Execution& execution, std::size_t layer, Orientation orientation,
+                       const GemmShape& shape);
+  [[nodiscard]] Activity with_given(const Execution& execution, const LayerStatistics& given,
+                                    Orientation orientation, const GemmShape& shape) const;
   void add(const PeripheryWork& work, std::size_t layer, Orientation orientation);
   void gather(const LabelledImages& data, std::span<const std::int64_t> samples);
   /// False when a value is not finite: training has diverged.

@@ -57,12 +57,10 @@ TEST(ConvPoint, EstimateCountsWhatARunCounts) {
   for (const auto& [backend, device] : std::vector<std::pair<std::string, std::string>>{
            {"systolic", "tpu-v1"}, {"crossbar", "pcm-hermes"}, {"photonic", "photonic-2025"}}) {
     PointSpec point = conv_on(backend, device);
-    // The laser's count follows the operands' peaks, which differ between groups.
-    if (backend == "photonic") point.conv.groups = 1;
     const Record run = run_point(point, quick());
     ASSERT_EQ(run.status, Status::ok) << backend << ": " << run.reason;
     expect_valid(run);
-    const OperandStatistics statistics = statistics_of(run);
+    const GivenStatistics statistics = statistics_of(run);
     const Record estimate = estimate_point(point, quick(), &statistics);
     ASSERT_EQ(estimate.status, Status::ok) << estimate.reason;
     expect_valid(estimate);

@@ -95,7 +95,7 @@ TEST(Runner, EstimateCountsWhatARunCounts) {
     const PointSpec point = gemm_on(backend, device, {24, 40, 100});
     const Record run = run_point(point, quick());
     ASSERT_EQ(run.status, Status::ok) << run.reason;
-    const OperandStatistics statistics = statistics_of(run);
+    const GivenStatistics statistics = statistics_of(run);
     const Record estimate = estimate_point(point, quick(), &statistics);
     ASSERT_EQ(estimate.status, Status::ok) << estimate.reason;
     expect_valid(estimate);

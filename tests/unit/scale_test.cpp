@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "backends/core/error.h"
+#include "harness/operand_expectation.h"
 #include "harness/runner.h"
 #include "harness/scale/decoder.h"
 #include "harness/scale/question.h"
@@ -89,6 +90,20 @@ TEST(ScaleWork, BadSizesAreRefused) {
   message_of([] { work_of("bert-base", 0, 0); });
 }
 
+/// What estimates at scale take operands to be, for the layers of a perceptron.
+GivenStatistics normal_operands(const std::vector<GemmShape>& layers) {
+  GivenStatistics given;
+  given.network.emplace();
+  for (const GemmShape& shape : layers) {
+    LayerStatistics entry;
+    entry.shape = shape;
+    entry.products = 1;
+    entry.mean = expected_statistics(Distribution{}, shape, 0.5);
+    given.network->add(entry);
+  }
+  return given;
+}
+
 // One pass on one machine is what `estimate --network` counts, which is what a run counts.
 TEST(ScaleEstimate, OnePassIsTheNetworksEstimate) {
   for (const auto& [backend, device] : {std::pair{"systolic", "tpu-v1"},
@@ -101,7 +116,8 @@ TEST(ScaleEstimate, OnePassIsTheNetworksEstimate) {
     point.network = "mlp-784-100-10";
     point.dataset = "synthetic-digits";
     point.batch = 50;
-    const results::Record record = estimate_point(point, {});
+    const GivenStatistics operands = normal_operands({{50, 100, 784}, {50, 10, 100}});
+    const results::Record record = estimate_point(point, {}, &operands);
     ASSERT_EQ(record.status, results::Status::ok) << record.reason;
     const double runs = record.measurement.at("samples").get<double>() / 50;
     ASSERT_EQ(runs, std::floor(runs)) << "all runs are of the same size";

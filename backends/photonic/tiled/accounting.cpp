@@ -47,14 +47,16 @@ TiledCounts count_tiled(const TiledParameters& p, const GemmShape& shape, const 
   TiledCounts c;
   if (shape.m == 0 || shape.n == 0 || shape.k == 0) return c;
   const bool twice = p.intensities() && p.signed_inputs == SignedInputs::two_pass;
-  // Whole rows: the share is that of a count.
+  // The share is that of a count: whole rows, but for a mean over several products.
   const auto m = static_cast<double>(shape.m);
-  const double rows = m + (twice ? std::round(m * use.signed_rows_frac) : 0.0);
+  const double given = m * use.signed_rows_frac;
+  const bool whole = std::fabs(given - std::round(given)) <= 1e-9 * m;
+  const double rows = m + (!twice ? 0.0 : whole ? std::round(given) : given);
   const auto n = static_cast<double>(shape.n);
   const auto k = static_cast<double>(shape.k);
   const double tn = ceiling(n, p.outputs);
   const double tk = ceiling(k, p.slots);
-  const double tm = ceiling(rows, p.samples);
+  const double tm = p.samples == 1 ? rows : ceiling(rows, p.samples);  // mean passes
   const double tiles = tn * tk;
   c.core_cycles = tm * tiles;
   c.activation_symbols = rows * k * tn / p.window_sharing;

@@ -70,6 +70,15 @@ class TiledDevice final : public Device {
     return spec().text("calibration.default");
   }
 
+  /// A core holds a tile; machines that are loaded for every product hold nothing.
+  [[nodiscard]] std::int64_t storage_units() const override {
+    return machine_->parameters.stationary() ? machine_->parameters.cores : 0;
+  }
+  [[nodiscard]] std::int64_t operand_units(const GemmShape& shape) const override {
+    const TiledParameters& p = machine_->parameters;
+    return p.stationary() ? tiling_of(p, shape.k, shape.n).count() : 0;
+  }
+
   [[nodiscard]] double peak_mac_per_s() const override {
     const TiledParameters& p = machine_->parameters;
     return p.weight_modulators() * static_cast<double>(p.samples) * static_cast<double>(p.cores) *
