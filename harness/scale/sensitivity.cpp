@@ -7,6 +7,7 @@
 
 #include "backends/core/error.h"
 #include "harness/scale/question.h"
+#include "results/statistics/constants.h"
 
 namespace jb::harness::scale {
 namespace {

@@ -134,9 +134,10 @@ std::optional<FootprintConstant> typed(const std::string& text, const Kind& kind
                                const std::vector<FootprintConstant>& all) {
   const std::vector<std::string> names = names_in(all);
   fail_usage(
-      "{}: unknown {} '{}'{}; known: {}; a number in {} will do, and --footprint-data FILE adds "
+      "{}: unknown {} '{}'{}; known: {}; a number{} will do, and --footprint-data FILE adds "
       "your own",
-      kind.flag, kind.what, text, did_you_mean(text, names), join(names), kind.unit);
+      kind.flag, kind.what, text, did_you_mean(text, names), join(names),
+      std::string_view(kind.unit) == "1" ? "" : fmt::format(" in {}", kind.unit));
 }
 
 FootprintConstant named(const std::string& text, const Kind& kind,

@@ -123,8 +123,14 @@ std::string strubell_text(const TableStyle& style) {
       style.width);
   out += "\n" + table_3(tables, style) + hidden_precisions(tables, style.width);
   out += nas_note(tables, patterson_table().nas, style.width);
-  out += paragraph(fmt::format("fee: ${} a tonne CO2e ({}).", tables.fee.value, tables.fee.source),
-                   style.width, 2);
+  std::string fees;
+  for (const StrubellRow& row : tables.rows) {
+    if (!row.fee_USD) continue;
+    fees += fmt::format("{}{} ${}", fees.empty() ? "" : ", ", row.model, grouped(*row.fee_USD, 2));
+  }
+  out += paragraph(
+      fmt::format("fee: ${} a tonne CO2e ({}): {}.", tables.fee.value, tables.fee.source, fees),
+      style.width, 2);
   out += "\n" + paragraph("Table 1: everyday comparisons", style.width) + "\n" +
          table_1(tables, style);
   out += "\n" + paragraph("Table 4: what it takes to develop one model", style.width) + "\n" +

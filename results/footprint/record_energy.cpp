@@ -3,18 +3,16 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 
 #include "backends/core/error.h"
 #include "results/footprint/omissions.h"
 #include "results/label.h"
+#include "results/statistics/constants.h"
 
 namespace jb::results {
 namespace {
 
-constexpr double kTwoSided95 = 1.959963984540054;  // quantile 0.975 of the standard normal
-constexpr double kJoulesPerHour = 3600;            // seconds in an hour
+constexpr double kJoulesPerHour = 3600;  // seconds in an hour
 
 struct Found {
   const Quantity* quantity = nullptr;
@@ -58,32 +56,9 @@ double quantity_or_zero(const Record& record, const char* name) {
 
 }  // namespace
 
-double class_factor(const std::string& cls) {
-  static const std::map<std::string, double> factors = {
-      {"exact", 1}, {"A", 1.1}, {"B", 1.3}, {"C", 2}, {"D", 5}};
-  const auto found = factors.find(cls);
-  if (found == factors.end()) fail_usage("a ledger row has the unknown class '{}'", cls);
-  return found->second;
-}
-
 double interval_factor(const std::vector<RecordRow>& rows, double least) {
-  std::map<std::string, std::pair<double, double>> by_constant;  // joules, log deviation
-  for (const RecordRow& row : rows) {
-    auto& [joules, deviation] = by_constant[row.constant];
-    joules += row.energy_J;
-    deviation = std::log(class_factor(row.cls)) / kTwoSided95;
-  }
-  double mean = 0;
-  double variance = 0;
-  for (const auto& [name, share] : by_constant) {
-    const double square = share.second * share.second;
-    const double of_mean = share.first * std::exp(square / 2);
-    mean += of_mean;
-    variance += of_mean * of_mean * std::expm1(square);
-  }
-  if (!(mean > 0)) return least;
-  const double deviation = std::sqrt(std::log1p(variance / (mean * mean)));
-  return std::max(least, std::exp(kTwoSided95 * deviation));
+  for (const RecordRow& row : rows) (void)class_factor(row.cls);  // refuses what is no class
+  return std::max(least, sum_of_constants(rows, Boundary::B5).factor());
 }
 
 EnergyUse energy_of(const Record& record, double executions, const std::string& boundary) {

@@ -25,14 +25,9 @@ struct EnergyUse {
   std::vector<std::string> notes;
 };
 
-/// A factor f such that [value / f, value * f] holds the true value with 95 %.
-/// Constants are log-normal about their values with the widths of their classes (A 10 %, B 30 %, C
-/// factor 2, D factor 5), drawn once per constant over all its rows; the sum's width is that of the
-/// log-normal with its first two moments (Fenton 1960, eqs. (5) and (6)), and at least `least`.
+/// A factor f such that [value / f, value * f] holds the true value with 95 %: that of the sum of
+/// the rows' constants (results/statistics/constants.h), and at least `least`.
 double interval_factor(const std::vector<RecordRow>& rows, double least = 1.3);
-
-/// The factor of one class: 1.1, 1.3, 2, 5; 1 for exact ones. Usage error for another text.
-double class_factor(const std::string& cls);
 
 /// Energy of `executions` executions of a record, set-up and calibration once. `boundary` "" takes
 /// what a meter measured, where one did, else the highest modelled boundary. Usage error when the

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "results/report/text_layout.h"
+#include "results/statistics/constants.h"
 
 namespace jb::results {
 namespace {

@@ -8,20 +8,10 @@
 
 #include "results/label.h"
 #include "results/report/energy_row.h"
+#include "results/statistics/constants.h"
 
 namespace jb::results {
 namespace {
-
-// Factor that holds 95 % of a class (ARCHITECTURE.md): A 10 %, B 30 %, C factor 2, D factor 5.
-double class_factor(std::string_view cls) {
-  if (cls == "A") return 1.1;
-  if (cls == "B") return 1.3;
-  if (cls == "C") return 2;
-  if (cls == "D") return 5;
-  return 1;
-}
-
-constexpr double kTwoSided95 = 1.959963984540054;  // normal quantile of 0.975
 
 Number number_of(const Record& record, const std::string& name) {
   Number number;
@@ -98,26 +88,10 @@ std::string View::machine(const ViewRow& row) const {
 }
 
 Interval class_interval(const std::vector<RecordRow>& rows, Boundary limit, double macs) {
-  // Rows of one constant move together, so their joules add before their spread does.
-  std::map<std::string_view, std::pair<double, double>> constants;  // joules, factor
-  for (const RecordRow& row : rows) {
-    if (row.boundary > limit || !(row.energy_J > 0)) continue;
-    auto& entry = constants[row.constant];
-    entry.first += row.energy_J;
-    entry.second = std::max(entry.second, class_factor(row.cls));
-  }
-  double mean = 0;
-  double variance = 0;
-  for (const auto& constant : constants) {
-    const double sigma = std::log(constant.second.second) / kTwoSided95;
-    const double part_mean = constant.second.first * std::exp(sigma * sigma / 2);
-    mean += part_mean;
-    variance += part_mean * part_mean * std::expm1(sigma * sigma);
-  }
-  if (!(mean > 0) || !(macs > 0)) return {};
-  const double spread = std::sqrt(std::log1p(variance / (mean * mean)));
-  const double median = mean * std::exp(-spread * spread / 2) / macs;
-  return {median * std::exp(-kTwoSided95 * spread), median * std::exp(kTwoSided95 * spread)};
+  const SumOfConstants sum = sum_of_constants(rows, limit);
+  if (!(sum.median_J > 0) || !(macs > 0)) return {};
+  const double factor = sum.factor();
+  return {sum.median_J / factor / macs, sum.median_J * factor / macs};
 }
 
 ViewBuilder::ViewBuilder() { intern(""); }

@@ -123,9 +123,8 @@ class ViewBuilder {
 /// did not run stay.
 void keep_iso_accuracy(View& view, double error);
 
-/// 95 % interval of a sum of rows that are known to classes A (10 %), B (30 %), C (factor 2) and D
-/// (factor 5), log-normal, drawn once per constant: moments of the sum matched by a log-normal
-/// (Fenton, IRE Trans. Commun. Syst. 8, 57 (1960)). Both ends 0 when there are no joules.
+/// 95 % interval of a sum of rows, per MAC, from the classes of their constants
+/// (results/statistics/constants.h). Both ends 0 when there are no joules.
 struct Interval {
   double low = 0, high = 0;
 };

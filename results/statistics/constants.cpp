@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "backends/core/error.h"
 #include "backends/core/random.h"
 
 namespace jb::results {
@@ -50,6 +51,36 @@ void set_interval(Quantity& q, std::vector<double> sums, double macs) {
 
 double log_deviation_of(const std::string& cls) noexcept {
   return std::log(factor_of(cls)) / kNormal975;
+}
+
+double class_factor(const std::string& cls) {
+  const double factor = factor_of(cls);
+  if (factor == 1 && cls != "exact") fail_usage("a ledger row has the unknown class '{}'", cls);
+  return factor;
+}
+
+double SumOfConstants::factor() const noexcept { return std::exp(kNormal975 * log_deviation); }
+
+SumOfConstants sum_of_constants(const std::vector<RecordRow>& rows, Boundary limit) {
+  // Rows of one constant move together, so their joules add before their spread does.
+  std::map<std::string_view, std::pair<double, double>> constants;  // joules, factor
+  for (const RecordRow& row : rows) {
+    if (row.boundary > limit || !(row.energy_J > 0)) continue;
+    auto& [joules, factor] = constants[row.constant];
+    joules += row.energy_J;
+    factor = std::max(factor, factor_of(row.cls));
+  }
+  double mean = 0;
+  double variance = 0;
+  for (const auto& [constant, entry] : constants) {
+    const double deviation = std::log(entry.second) / kNormal975;
+    const double part = entry.first * std::exp(deviation * deviation / 2);
+    mean += part;
+    variance += part * part * std::expm1(deviation * deviation);
+  }
+  if (!(mean > 0)) return {};
+  const double square = std::log1p(variance / (mean * mean));
+  return {mean * std::exp(-square / 2), std::sqrt(square)};
 }
 
 const std::vector<double>& ConstantDraws::factors(const std::string& constant,
