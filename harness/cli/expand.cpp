@@ -16,6 +16,7 @@ namespace jb::harness::cli {
 namespace {
 
 constexpr const char* kDefaultDataset = "synthetic-digits";
+constexpr const char* kAll = "all";  // of the backends, or of a backend's device files
 
 bool is_flag(const std::string& name) {
   const std::vector<std::string> names = point_flag_names();
@@ -113,7 +114,7 @@ std::vector<Axis> axes_of(const PointFlags& flags) {
   std::vector<Axis> axes;
   if (flags.has("backend")) {
     axes.push_back({"backend", split_list("--backend", flags.values.at("backend"))});
-    if (axes.back().values == std::vector<std::string>{"all"}) {
+    if (axes.back().values == std::vector<std::string>{kAll}) {
       axes.back().values.clear();
       for (const Backend* backend : backends()) axes.back().values.push_back(backend->info().id);
     }
@@ -288,6 +289,21 @@ void complete_network(PointSpec& point, bool batch_given) {
   }
 }
 
+// Device `all`: each of the backend's device files, in the points' order.
+std::vector<PointSpec> with_all_devices(const std::vector<PointSpec>& points) {
+  std::vector<PointSpec> all;
+  for (const PointSpec& point : points) {
+    all.push_back(point);
+    if (point.device != kAll) continue;
+    all.pop_back();
+    for (const std::string& device : preset_names(point.backend)) {
+      all.push_back(point);
+      all.back().device = device;
+    }
+  }
+  return all;
+}
+
 // With --map, --backend and --device are the machine of the nodes that no pattern names.
 void map_the_rest(PointSpec& point, const PointFlags& flags) {
   const bool all = map_rules_from(point.map).back().pattern == "*";
@@ -306,6 +322,7 @@ void map_the_rest(PointSpec& point, const PointFlags& flags) {
 }  // namespace
 
 std::string backend_of_device(const std::string& device) {
+  if (device == kAll) fail_usage("--device all: say of which backends with --backend ID or all");
   if (ends_in_json(device)) {
     const Json file = read_json_file(device);
     if (!file.is_object() || !file.contains("backend") || !file["backend"].is_string()) {
@@ -355,6 +372,7 @@ std::vector<PointSpec> make_points(const PointFlags& flags,
   check_axis_names(axes, ids);
   std::vector<PointSpec> points = of_suite ? points_of_suite(flags, axes, ids, suite_points)
                                            : points_of_flags(flags, axes, ids);
+  points = with_all_devices(points);
   for (PointSpec& point : points) {
     complete_network(point, is_given(flags, axes, "batch") || of_suite);
     if (!point.map.empty()) {

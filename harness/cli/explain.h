@@ -17,6 +17,9 @@ std::string explain_record(const results::Record& record, int width);
 /// read.
 std::string explain_layers(const results::Record& record, const std::string& folder, int width);
 
+/// Which sizes amortise the modulation and the readouts of a photonic product; "" for others.
+std::string amortisation_lines(const results::Record& record, int width);
+
 /// A device's parameters and prices, with units, classes and sources.
 std::string explain_device(const Backend& backend, const DeviceSpec& spec, int width);
 

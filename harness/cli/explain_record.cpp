@@ -210,6 +210,11 @@ std::string explain_record(const Record& record, int width) {
   } else if (record.status == results::Status::ok) {
     out += "\nno energy: the device has no energy data, so no joules are claimed\n";
   }
+  const std::string amortised = amortisation_lines(record, width);
+  if (!amortised.empty()) {
+    out += "\nwhat amortises symbols and readouts, (E7) of Hamerly et al., PRX 9, 021032 (2019)\n" +
+           amortised;
+  }
   const std::string times = time_lines(record, width);
   if (!times.empty()) out += "\ntimes\n" + times;
   if (!record.setup_ledger.empty()) {

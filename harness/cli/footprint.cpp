@@ -22,6 +22,8 @@ namespace {
 
 using results::MethodSheet;
 
+constexpr double kMostExecutions = 1e18;
+
 struct Flags {
   std::string source, id;
   FootprintFlags conversion;
@@ -29,7 +31,7 @@ struct Flags {
   std::string executions = "1", trials = "1", tuning = "1", search = "1";
   std::string boundary, base, max_gap;
   bool total = false;  // of all records together
-  bool bridge = false, json = false, method = false, sensitivity = false;
+  bool bridge = false, json = false;
   bool power = false;  // --cpu, --dram or --gpu is given
 };
 
@@ -42,15 +44,6 @@ struct Result {
 results::Multiplicity multiplicity_of(const Flags& flags) {
   return {number_flag("--trials", flags.trials), number_flag("--tuning", flags.tuning),
           number_flag("--search", flags.search)};
-}
-
-double executions_of(const Flags& flags) {
-  const double executions = number_flag("--executions", flags.executions);
-  if (!(executions > 0) || executions > 1e18) {
-    fail_usage("--executions: {} makes no sense; a number above 0 and up to 1e18 is meant",
-               flags.executions);
-  }
-  return executions;
 }
 
 results::EnergyUse energy_of_power(const Flags& flags) {
@@ -135,7 +128,8 @@ std::vector<Result> footprints(const Flags& flags, const results::FootprintOptio
                       record.record_id));
       continue;
     }
-    results::EnergyUse use = results::energy_of(record, executions_of(flags), flags.boundary);
+    results::EnergyUse use = results::energy_of(
+        record, positive_flag("--executions", flags.executions, kMostExecutions), flags.boundary);
     if (!flags.hours.empty()) {
       use.machine_hours = number_flag("--hours", flags.hours);
       results::check_hours(use.machine_hours, "--hours");
@@ -180,7 +174,7 @@ void show(const Flags& flags, const std::vector<Result>& all,
     const MethodSheet& sheet = all[i].sheet;
     if (flags.json) {
       Json json = results::to_json(sheet);
-      if (flags.sensitivity) {
+      if (flags.conversion.sensitivity) {
         json["sensitivity"] =
             results::to_json(results::carbon_tornado(sheet, all[i].rows, data, options));
       }
@@ -188,8 +182,9 @@ void show(const Flags& flags, const std::vector<Result>& all,
       continue;
     }
     if (i > 0) print("\n");
-    print(flags.method ? results::sheet_text(sheet, terminal_width()) : sheet_table(sheet, "auto"));
-    if (flags.sensitivity) {
+    print(flags.conversion.method ? results::sheet_text(sheet, terminal_width())
+                                  : sheet_table(sheet, "auto"));
+    if (flags.conversion.sensitivity) {
       print("\n" + results::tornado_text(results::carbon_tornado(sheet, all[i].rows, data, options),
                                          table_style("auto")));
     }
@@ -203,8 +198,9 @@ int published(const Flags& flags, const std::vector<std::string>& names) {
       continue;
     }
     if (i > 0) print("\n");
-    print(flags.method ? results::sheet_text(results::published_sheet(names[i]), terminal_width())
-                       : results::published_text(names[i], table_style("auto")));
+    print(flags.conversion.method
+              ? results::sheet_text(results::published_sheet(names[i]), terminal_width())
+              : results::published_text(names[i], table_style("auto")));
   }
   return kDone;
 }
@@ -257,9 +253,9 @@ int footprint(const Flags& flags) {
   if (!flags.base.empty()) {
     const MethodSheet sheet = results::joules_per_point(
         load_one_record(flags.base, ""), load_one_record(flags.source, flags.id), flags.boundary);
-    print(flags.json     ? results::to_json(sheet).dump() + "\n"
-          : flags.method ? results::sheet_text(sheet, terminal_width())
-                         : sheet_table(sheet, "auto"));
+    print(flags.json                ? results::to_json(sheet).dump() + "\n"
+          : flags.conversion.method ? results::sheet_text(sheet, terminal_width())
+                                    : sheet_table(sheet, "auto"));
     return kDone;
   }
   show(flags, footprints(flags, options), options, data);
@@ -312,10 +308,6 @@ void add_footprint_verb(CLI::App& app, VerbAction& action) {
   verb->add_option("ID", flags->id, "start of a record id, when there are several records");
   add_power_flags(*verb, flags);
   add_footprint_flags(*verb, flags->conversion);
-  verb->add_flag("--sensitivity", flags->sensitivity, "which assumption moves the carbon most")
-      ->group("Output");
-  verb->add_flag("--method", flags->method, "formula, inputs, sources and omissions of each figure")
-      ->group("Output");
   verb->add_flag("--json", flags->json, "JSON lines instead of tables")->group("Output");
   verb->callback([flags, &action] { action = [flags] { return footprint(*flags); }; });
 }

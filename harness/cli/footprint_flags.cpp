@@ -1,6 +1,7 @@
 #include "harness/cli/footprint_flags.h"
 
 #include <CLI/CLI.hpp>
+#include <array>
 
 #include "backends/core/error.h"
 #include "backends/core/text.h"
@@ -14,33 +15,71 @@ double number_flag(const std::string& flag, const std::string& text) {
   return value;
 }
 
+double positive_flag(const std::string& flag, const std::string& text, double most) {
+  const double value = number_flag(flag, text);
+  if (!(value > 0) || value > most) {
+    fail_usage("{}: {} makes no sense; a number above 0 and up to {:g} is meant", flag, text, most);
+  }
+  return value;
+}
+
+namespace {
+
+struct TextFlag {
+  const char* name;
+  std::string FootprintFlags::*value;
+  const char* metavar;
+  const char* help;
+};
+
+constexpr std::array<TextFlag, 12> kTextFlags = {{
+    {"--grid", &FootprintFlags::grid, "NAME|G",
+     "grid, or grams CO2e per kWh; default: WORLD (see 'joulebench footprint grids')"},
+    {"--basis", &FootprintFlags::basis, "B",
+     "location (the grid; default) or market (net of contracts)"},
+    {"--signal", &FootprintFlags::signal, "S", "average (default) or marginal intensity"},
+    {"--pue", &FootprintFlags::pue, "NAME|N",
+     "power usage effectiveness, 1 or more; default: the facility is not counted"},
+    {"--price", &FootprintFlags::price, "NAME|$", "electricity, dollars per kWh"},
+    {"--fee", &FootprintFlags::fee, "NAME|$", "carbon fee, dollars per tonne CO2e"},
+    {"--cloud", &FootprintFlags::cloud, "NAME|$", "rented machines, dollars per machine-hour"},
+    {"--hardware", &FootprintFlags::hardware, "NAME|KG", "embodied carbon, kg CO2e a machine"},
+    {"--machines", &FootprintFlags::machines, "N", "machines that --cloud and --hardware count"},
+    {"--lifetime", &FootprintFlags::lifetime, "YEARS", "of the hardware; default: 4"},
+    {"--duty", &FootprintFlags::duty, "SHARE", "of its life that the hardware works; default: 1"},
+    {"--sci", &FootprintFlags::sci, "N[:UNIT]",
+     "carbon per functional unit (ISO/IEC 21031), such as --sci 1000:inferences: the work served "
+     "1000 of them"},
+}};
+
+}  // namespace
+
 void add_footprint_flags(CLI::App& verb, FootprintFlags& flags) {
   constexpr const char* kGroup = "Carbon and money";
-  const auto add = [&verb](const char* name, std::string& value, const char* metavar,
-                           const char* help) {
-    verb.add_option(name, value, help)->type_name(metavar)->group(kGroup);
-  };
-  add("--grid", flags.grid, "NAME|G",
-      "grid, or grams CO2e per kWh; default: WORLD (see 'joulebench footprint grids')");
-  add("--basis", flags.basis, "B", "location (the grid; default) or market (net of contracts)");
-  add("--signal", flags.signal, "S", "average (default) or marginal intensity");
-  add("--pue", flags.pue, "NAME|N",
-      "power usage effectiveness, 1 or more; default: the facility is not counted");
-  add("--price", flags.price, "NAME|$", "electricity, dollars per kWh");
-  add("--fee", flags.fee, "NAME|$", "carbon fee, dollars per tonne CO2e");
-  add("--cloud", flags.cloud, "NAME|$", "rented machines, dollars per machine-hour");
-  add("--hardware", flags.hardware, "NAME|KG", "embodied carbon, kg CO2e a machine");
-  add("--machines", flags.machines, "N", "machines that --cloud and --hardware count");
-  add("--lifetime", flags.lifetime, "YEARS", "of the hardware; default: 4");
-  add("--duty", flags.duty, "SHARE", "of its life that the hardware works; default: 1");
-  add("--sci", flags.sci, "N[:UNIT]",
-      "carbon per functional unit (ISO/IEC 21031), such as --sci 1000:inferences: the work served "
-      "1000 of them");
+  for (const TextFlag& flag : kTextFlags) {
+    verb.add_option(flag.name, flags.*flag.value, flag.help)
+        ->type_name(flag.metavar)
+        ->group(kGroup);
+  }
   verb.add_option("--footprint-data", flags.data,
                   "your own grids, prices, PUEs, fees and hardware (repeatable)")
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->group(kGroup);
+  verb.add_flag("--sensitivity", flags.sensitivity, "which assumption moves the carbon most")
+      ->group(kGroup);
+  verb.add_flag("--method", flags.method, "formula, inputs, sources and omissions of each figure")
+      ->group(kGroup);
+}
+
+std::string given_footprint_flag(const FootprintFlags& flags) {
+  const FootprintFlags defaults;
+  for (const TextFlag& flag : kTextFlags) {
+    if (flags.*flag.value != defaults.*flag.value) return flag.name;
+  }
+  if (!flags.data.empty()) return "--footprint-data";
+  if (flags.sensitivity) return "--sensitivity";
+  return flags.method ? "--method" : "";
 }
 
 results::FootprintOptions footprint_options(const FootprintFlags& flags,

@@ -25,9 +25,14 @@ struct FootprintFlags {
   std::string lifetime = "4";
   std::string duty = "1";
   std::string sci;  ///< "N UNIT"
+  bool sensitivity = false, method = false;
 };
 
 void add_footprint_flags(CLI::App& verb, FootprintFlags& flags);
+
+/// The first of these flags that is given, "" when none is: for verbs that may have no use for
+/// them.
+std::string given_footprint_flag(const FootprintFlags& flags);
 
 /// The flags as constants. Usage error for anything unknown or absurd.
 results::FootprintOptions footprint_options(const FootprintFlags& flags,
@@ -35,5 +40,7 @@ results::FootprintOptions footprint_options(const FootprintFlags& flags,
 
 /// A finite number; usage error naming the flag otherwise.
 double number_flag(const std::string& flag, const std::string& text);
+/// A number above 0 and up to `most`; usage error naming the flag otherwise.
+double positive_flag(const std::string& flag, const std::string& text, double most);
 
 }  // namespace jb::harness::cli

@@ -125,8 +125,9 @@ const std::vector<PointFlag>& point_flag_table() {
       {"backend", "ID[,ID]", "Machine",
        "backends to run on, or all; see 'joulebench list backends'", false, set_backend},
       {"device", "NAME|FILE", "Machine",
-       "device preset, or a device file ending in .json; default: the backend's", false,
-       [](PointSpec& p, const std::string& t) { p.device = t; }},
+       "device preset, or a device file ending in .json; default: the backend's; all: each of "
+       "the --backend's presets",
+       false, [](PointSpec& p, const std::string& t) { p.device = t; }},
       {"gemm", "M,N,K", "Workload", "C[m x n] = A[m x k] B[k x n]", true, set_gemm},
       {"conv", "N,C,H,W,K,R,S[,...]", "Workload",
        "convolution; may go on with stride,pad,dilation,groups", true, set_conv},

@@ -19,20 +19,42 @@ using scale::Candidate;
 using scale::Question;
 
 constexpr const char* kAll = "all";
+constexpr const char* kUsualPue = "industry";  // results/footprint/data/costs.json
+
+struct TextFlag {
+  const char* name;
+  std::string ScaleFlags::*value;
+  const char* metavar;
+  const char* help;
+};
+
+constexpr std::array<TextFlag, 15> kTextFlags = {{
+    {"--training", &ScaleFlags::training, "NETWORK",
+     "a training run of a network, or of decoder:layers=N,width=N,heads=N[,inner=N,vocabulary=N,"
+     "sequence=N]"},
+    {"--as", &ScaleFlags::as, "PUBLICATION", "the training run as published there: strubell2019"},
+    {"--service", &ScaleFlags::service, "NETWORK", "an inference service"},
+    {"--steps", &ScaleFlags::steps, "N", "of training, a batch each"},
+    {"--sequence", &ScaleFlags::sequence, "N", "tokens a sample"},
+    {"--queries-per-day", &ScaleFlags::queries, "N", "that the service answers"},
+    {"--days", &ScaleFlags::days, "N", "of service; default: 365"},
+    {"--devices", &ScaleFlags::devices, "N",
+     "machines; default: as published, or as few as hold it"},
+    {"--data-parallel", &ScaleFlags::data, "N", "replicas"},
+    {"--tensor-parallel", &ScaleFlags::tensor, "N", "machines that share each product"},
+    {"--pipeline-parallel", &ScaleFlags::pipeline, "N", "stages of layers"},
+    {"--microbatches", &ScaleFlags::microbatches, "N", "pieces of a replica's part of the batch"},
+    {"--link", &ScaleFlags::link, "NAME",
+     "between machines: pcie5 (default), nvlink-c2c, ucie-standard or ucie-advanced"},
+    {"--utilisation", &ScaleFlags::utilisation, "SHARE", "of the modelled rate that is reached"},
+    {"--reload", &ScaleFlags::reload, "WHEN", "weights are loaded anew: auto, never or always"},
+}};
 
 std::int64_t count_flag(const char* flag, const std::string& text, std::int64_t unset) {
   if (text.empty()) return unset;
   std::int64_t value = 0;
   if (!parse_integer(text, value) || value < 1) {
     fail_usage("{}: '{}' is no whole number from 1", flag, text);
-  }
-  return value;
-}
-
-double positive_flag(const char* flag, const std::string& text, double most) {
-  const double value = number_flag(flag, text);
-  if (!(value > 0) || value > most) {
-    fail_usage("{}: {} makes no sense; a number above 0 and up to {:g} is meant", flag, text, most);
   }
   return value;
 }
@@ -168,8 +190,9 @@ Question question_of(const ScaleFlags& flags, const RunFlags& run,
   question.link = scale::link_from(flags.link);
   FootprintFlags footprint = flags.footprint;
   // The published run is asked for as it was published: its PUE and its grid, unless told.
+  // Others stand in a facility of today's average (the sheet names its source).
+  if (footprint.pue.empty()) footprint.pue = flags.as.empty() ? kUsualPue : flags.as;
   if (!flags.as.empty()) {
-    if (footprint.pue.empty()) footprint.pue = flags.as;
     if (footprint.grid == FootprintFlags{}.grid) footprint.grid = "US_strubell";
   }
   question.footprint = footprint_options(footprint, data);
@@ -197,62 +220,21 @@ std::string sensitivity_text(const Question& question, const std::vector<Candida
 }  // namespace
 
 void add_scale_flags(CLI::App& verb, ScaleFlags& flags) {
-  constexpr const char* kGroup = "Training runs and services";
-  const auto add = [&verb](const char* name, std::string& value, const char* metavar,
-                           const char* help) {
-    verb.add_option(name, value, help)->type_name(metavar)->group(kGroup);
-  };
-  add("--training", flags.training, "NETWORK",
-      "a training run of a network, or of decoder:layers=N,width=N,heads=N[,inner=N,vocabulary=N,"
-      "sequence=N]");
-  add("--as", flags.as, "PUBLICATION", "the training run as published there: strubell2019");
-  add("--service", flags.service, "NETWORK", "an inference service");
-  add("--steps", flags.steps, "N", "of training, a batch each");
-  add("--sequence", flags.sequence, "N", "tokens a sample");
-  add("--queries-per-day", flags.queries, "N", "that the service answers");
-  add("--days", flags.days, "N", "of service; default: 365");
-  add("--devices", flags.devices, "N", "machines; default: as published, or as few as hold it");
-  add("--data-parallel", flags.data, "N", "replicas");
-  add("--tensor-parallel", flags.tensor, "N", "machines that share each product");
-  add("--pipeline-parallel", flags.pipeline, "N", "stages of layers");
-  add("--microbatches", flags.microbatches, "N", "pieces of a replica's part of the batch");
-  add("--link", flags.link, "NAME",
-      "between machines: pcie5 (default), nvlink-c2c, ucie-standard or ucie-advanced");
-  add("--utilisation", flags.utilisation, "SHARE", "of the modelled rate that is reached");
-  add("--reload", flags.reload, "WHEN", "weights are loaded anew: auto, never or always");
-  verb.add_flag("--sensitivity", flags.sensitivity, "which assumption moves the carbon most")
-      ->group(kGroup);
-  verb.add_flag("--method", flags.method, "formula, inputs, sources and omissions of each figure")
-      ->group(kGroup);
+  for (const TextFlag& flag : kTextFlags) {
+    verb.add_option(flag.name, flags.*flag.value, flag.help)
+        ->type_name(flag.metavar)
+        ->group("Training runs and services");
+  }
   add_footprint_flags(verb, flags.footprint);
 }
 
 void check_unused(const ScaleFlags& flags) {
   const ScaleFlags defaults;
-  const auto refuse = [](bool given, const char* flag) {
-    if (given) fail_usage("{} goes with --training and --service", flag);
-  };
-  refuse(!flags.as.empty(), "--as");
-  refuse(!flags.steps.empty(), "--steps");
-  refuse(!flags.sequence.empty(), "--sequence");
-  refuse(!flags.queries.empty(), "--queries-per-day");
-  refuse(!flags.days.empty(), "--days");
-  refuse(!flags.devices.empty(), "--devices");
-  refuse(!flags.data.empty(), "--data-parallel");
-  refuse(!flags.tensor.empty(), "--tensor-parallel");
-  refuse(!flags.pipeline.empty(), "--pipeline-parallel");
-  refuse(!flags.microbatches.empty(), "--microbatches");
-  refuse(flags.link != defaults.link, "--link");
-  refuse(flags.utilisation != defaults.utilisation, "--utilisation");
-  refuse(flags.reload != defaults.reload, "--reload");
-  refuse(flags.sensitivity, "--sensitivity");
-  refuse(flags.method, "--method");
-  const FootprintFlags& carbon = flags.footprint;
-  refuse(!carbon.pue.empty(), "--pue");
-  refuse(carbon.grid != defaults.footprint.grid, "--grid");
-  refuse(!carbon.cloud.empty() || !carbon.hardware.empty() || !carbon.sci.empty() ||
-             !carbon.data.empty(),
-         "--cloud, --hardware, --sci or --footprint-data");
+  std::string given = given_footprint_flag(flags.footprint);
+  for (const TextFlag& flag : kTextFlags) {
+    if (flags.*flag.value != defaults.*flag.value) given = flag.name;
+  }
+  if (!given.empty()) fail_usage("{} goes with --training and --service", given);
 }
 
 int estimate_at_scale(const ScaleFlags& flags, const RunFlags& run) {
@@ -270,20 +252,20 @@ int estimate_at_scale(const ScaleFlags& flags, const RunFlags& run) {
   if (run.json) {
     for (std::size_t i = 0; i < answers.size(); ++i) {
       Json json = scale::answer_json(question, answers[i]);
-      if (flags.sensitivity && answers[i].unsupported.empty()) {
+      if (flags.footprint.sensitivity && answers[i].unsupported.empty()) {
         json["sensitivity"] =
             results::to_json(scale::sensitivity_of(question, machines[i], answers[i], data));
       }
       print(json.dump() + "\n");
     }
-  } else if (flags.method) {
+  } else if (flags.footprint.method) {
     for (const Answer& answer : answers) {
       if (answer.unsupported.empty()) print(results::sheet_text(answer.sheet, terminal_width()));
     }
   } else if (!run.quiet) {
     print(scale::answers_text(question, answers, table_style(run.color)));
   }
-  if (flags.sensitivity && !run.json) {
+  if (flags.footprint.sensitivity && !run.json) {
     print(sensitivity_text(question, machines, answers, data, run.color));
   }
   const bool any = std::any_of(answers.begin(), answers.end(),

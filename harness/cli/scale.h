@@ -19,7 +19,6 @@ struct ScaleFlags {
   std::string link = "pcie5";
   std::string utilisation = "1";
   std::string reload = "auto";
-  bool sensitivity = false, method = false;
   FootprintFlags footprint;
 
   [[nodiscard]] bool asked() const { return !training.empty() || !service.empty(); }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "backends/core/error.h"
+#include "harness/operand_expectation.h"
 #include "models/training/optimizer.h"
 
 namespace jb::harness::scale {
@@ -103,13 +104,15 @@ class Pass {
   /// `products` of a shape, a share of which finds its operand in place.
   void add(Activity& activity, const GemmShape& shape, double products, double stays) const {
     const Device& device = machine_.device();
+    // Nobody has seen these operands: normal numbers, as many as there are.
+    const OperandStatistics statistics = expected_statistics(Distribution{}, shape, 0.5);
     if (stays > 0) {
-      activity += device.estimate(shape, OperandMode::stationary, OperandStatistics{})
-                      .scaled(products * stays);
+      activity +=
+          device.estimate(shape, OperandMode::stationary, statistics).scaled(products * stays);
     }
     if (stays < 1) {
-      activity += device.estimate(shape, OperandMode::dynamic, OperandStatistics{})
-                      .scaled(products * (1 - stays));
+      activity +=
+          device.estimate(shape, OperandMode::dynamic, statistics).scaled(products * (1 - stays));
     }
   }
 

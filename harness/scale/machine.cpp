@@ -165,12 +165,7 @@ std::vector<Machine::Constant> Machine::constants(const Activity& activity) cons
 std::vector<MachineChoice> all_machines() {
   std::vector<MachineChoice> machines;
   for (const Backend* backend : backends()) {
-    if (backend->info().kind == "reference") continue;
     for (const std::string& device : preset_names(backend->info().id)) {
-      // Presets named after this computer describe whatever it is; idealised ones have no prices.
-      if (device == "host" || device == "host-gpu" || device == backend->info().ideal_device) {
-        continue;
-      }
       machines.push_back({backend, device});
     }
   }

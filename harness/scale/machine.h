@@ -83,8 +83,7 @@ class Machine {
   double memory_bytes_ = 0;
 };
 
-/// Presets of the backends asked for ("all": every modelled one) that have prices; idealised ones
-/// and those that only describe this computer are left out.
+/// Every backend and device file: also those that have no answer, which then say why.
 struct MachineChoice {
   const Backend* backend = nullptr;
   std::string device;

@@ -97,10 +97,8 @@ std::vector<std::string> cells_of(const Question& question, const Answer& answer
   }
   if (question.service) {
     cells.push_back(cell(answer.sheet, "energy_per_query_J"));
-    cells.push_back(cell(answer.sheet, "machines"));
-  } else {
-    cells.push_back(cell(answer.sheet, "device_years"));
   }
+  cells.push_back(cell(answer.sheet, "device_years"));
   return cells;
 }
 
@@ -114,8 +112,8 @@ std::string table_of(const Question& question, const std::vector<const Answer*>&
   columns.push_back({"kWh", Align::right, 0});
   columns.push_back({"kWh x PUE", Align::right, 0});
   columns.push_back({"kg CO2e", Align::right, 0});
-  columns.push_back({question.service ? "J/query" : "dev-years", Align::right, 0});
-  if (question.service) columns.push_back({"machines", Align::right, 2});
+  if (question.service) columns.push_back({"J/query", Align::right, 2});
+  columns.push_back({"dev-years", Align::right, 0});
   std::vector<std::vector<std::string>> rows;
   for (const Answer* answer : answers) rows.push_back(cells_of(question, *answer, boundary));
   return results::render_table(columns, rows, style);
