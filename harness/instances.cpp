@@ -98,8 +98,8 @@ Outcome average(const std::vector<Outcome>& outcomes) {
     if (values.size() != outcomes.size()) continue;
     const MeanInterval interval = mean_interval(values);
     results::Quantity quantity = first;
-    if (first.ci_low && std::all_of(values.begin(), values.end(),
-                                    [&](double value) { return value == first.value; })) {
+    const auto others = static_cast<std::ptrdiff_t>(values.size());
+    if (first.ci_low && std::count(values.begin(), values.end(), first.value) == others) {
       // Instances tell nothing of what is not known of all alike (estimates).
       mean.quantities[name] = quantity;
       continue;
