@@ -170,14 +170,15 @@ std::string sheet_table(const MethodSheet& sheet, const std::string& color) {
 
 void show(const Flags& flags, const std::vector<Result>& all,
           const results::FootprintOptions& options, const results::FootprintData& data) {
+  std::vector<results::Tornado> tornados;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const MethodSheet& sheet = all[i].sheet;
+    if (flags.conversion.asks_sensitivity()) {
+      tornados.push_back(results::carbon_tornado(sheet, all[i].rows, data, options));
+    }
     if (flags.json) {
       Json json = results::to_json(sheet);
-      if (flags.conversion.sensitivity) {
-        json["sensitivity"] =
-            results::to_json(results::carbon_tornado(sheet, all[i].rows, data, options));
-      }
+      if (flags.conversion.sensitivity) json["sensitivity"] = results::to_json(tornados.back());
       print(json.dump() + "\n");
       continue;
     }
@@ -185,10 +186,10 @@ void show(const Flags& flags, const std::vector<Result>& all,
     print(flags.conversion.method ? results::sheet_text(sheet, terminal_width())
                                   : sheet_table(sheet, "auto"));
     if (flags.conversion.sensitivity) {
-      print("\n" + results::tornado_text(results::carbon_tornado(sheet, all[i].rows, data, options),
-                                         table_style("auto")));
+      print("\n" + results::tornado_text(tornados.back(), table_style("auto")));
     }
   }
+  write_tornado_file(flags.conversion, tornados);
 }
 
 int published(const Flags& flags, const std::vector<std::string>& names) {
@@ -248,6 +249,7 @@ int footprint(const Flags& flags) {
   }
   const results::FootprintData data = results::FootprintData::load(flags.conversion.data);
   if (flags.source == "grids") return list_grids(flags, data);
+  check_tornado_file(flags.conversion);
   results::FootprintOptions options = footprint_options(flags.conversion, data);
   options.multiplicity = multiplicity_of(flags);
   if (!flags.base.empty()) {

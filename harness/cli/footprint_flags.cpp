@@ -4,8 +4,10 @@
 #include <array>
 
 #include "backends/core/error.h"
+#include "backends/core/json_file.h"
 #include "backends/core/text.h"
 #include "harness/cli/app.h"
+#include "harness/cli/output.h"
 
 namespace jb::harness::cli {
 
@@ -32,7 +34,7 @@ struct TextFlag {
   const char* help;
 };
 
-constexpr std::array<TextFlag, 12> kTextFlags = {{
+constexpr std::array<TextFlag, 13> kTextFlags = {{
     {"--grid", &FootprintFlags::grid, "NAME|G",
      "grid, or grams CO2e per kWh; default: WORLD (see 'joulebench footprint grids')"},
     {"--basis", &FootprintFlags::basis, "B",
@@ -50,6 +52,8 @@ constexpr std::array<TextFlag, 12> kTextFlags = {{
     {"--sci", &FootprintFlags::sci, "N[:UNIT]",
      "carbon per functional unit (ISO/IEC 21031), such as --sci 1000:inferences: the work served "
      "1000 of them"},
+    {"--tornado", &FootprintFlags::tornado, "FILE.svg",
+     "which assumption moves the carbon most, as a figure"},
 }};
 
 }  // namespace
@@ -80,6 +84,17 @@ std::string given_footprint_flag(const FootprintFlags& flags) {
   if (!flags.data.empty()) return "--footprint-data";
   if (flags.sensitivity) return "--sensitivity";
   return flags.method ? "--method" : "";
+}
+
+void check_tornado_file(const FootprintFlags& flags) {
+  if (!flags.tornado.empty()) check_output_file(flags.tornado, "tornado.svg");
+}
+
+void write_tornado_file(const FootprintFlags& flags,
+                        const std::vector<results::Tornado>& tornados) {
+  if (flags.tornado.empty()) return;
+  if (tornados.empty()) fail_usage("--tornado: there is no answer to draw");
+  write_file_atomically(flags.tornado, results::tornado_svg(tornados));
 }
 
 results::FootprintOptions footprint_options(const FootprintFlags& flags,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "results/footprint/footprint.h"
+#include "results/footprint/sensitivity.h"
 
 namespace CLI {
 class App;
@@ -26,6 +27,9 @@ struct FootprintFlags {
   std::string duty = "1";
   std::string sci;  ///< "N UNIT"
   bool sensitivity = false, method = false;
+  std::string tornado;  ///< file of the sensitivity's figure
+
+  [[nodiscard]] bool asks_sensitivity() const { return sensitivity || !tornado.empty(); }
 };
 
 void add_footprint_flags(CLI::App& verb, FootprintFlags& flags);
@@ -33,6 +37,11 @@ void add_footprint_flags(CLI::App& verb, FootprintFlags& flags);
 /// The first of these flags that is given, "" when none is: for verbs that may have no use for
 /// them.
 std::string given_footprint_flag(const FootprintFlags& flags);
+
+/// Refuses (usage) a --tornado that cannot be written, before anything is reckoned.
+void check_tornado_file(const FootprintFlags& flags);
+/// Writes the figure that --tornado asks for, if it does.
+void write_tornado_file(const FootprintFlags& flags, const std::vector<results::Tornado>& tornados);
 
 /// The flags as constants. Usage error for anything unknown or absurd.
 results::FootprintOptions footprint_options(const FootprintFlags& flags,

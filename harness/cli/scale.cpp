@@ -204,19 +204,6 @@ Question question_of(const ScaleFlags& flags, const RunFlags& run,
   return question;
 }
 
-std::string sensitivity_text(const Question& question, const std::vector<Candidate>& machines,
-                             const std::vector<Answer>& answers, const results::FootprintData& data,
-                             const std::string& color) {
-  std::string out;
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    if (!answers[i].unsupported.empty()) continue;
-    out +=
-        "\n" + results::tornado_text(scale::sensitivity_of(question, machines[i], answers[i], data),
-                                     table_style(color));
-  }
-  return out;
-}
-
 }  // namespace
 
 void add_scale_flags(CLI::App& verb, ScaleFlags& flags) {
@@ -244,17 +231,22 @@ int estimate_at_scale(const ScaleFlags& flags, const RunFlags& run) {
   if (!run.directory.empty()) {
     fail_usage("-o keeps records of points; keep these answers with --json > FILE");
   }
+  check_tornado_file(flags.footprint);
   const results::FootprintData data = results::FootprintData::load(flags.footprint.data);
   const Question question = question_of(flags, run, data);
-  const std::vector<Candidate> machines = machines_of(run.points);
   std::vector<Answer> answers;
-  for (const Candidate& machine : machines) answers.push_back(scale::answer(question, machine));
+  std::vector<results::Tornado> tornados;  // of those that have an answer
+  for (const Candidate& machine : machines_of(run.points)) {
+    answers.push_back(scale::answer(question, machine));
+    if (!flags.footprint.asks_sensitivity() || !answers.back().unsupported.empty()) continue;
+    tornados.push_back(scale::sensitivity_of(question, machine, answers.back(), data));
+  }
   if (run.json) {
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-      Json json = scale::answer_json(question, answers[i]);
-      if (flags.footprint.sensitivity && answers[i].unsupported.empty()) {
-        json["sensitivity"] =
-            results::to_json(scale::sensitivity_of(question, machines[i], answers[i], data));
+    auto tornado = tornados.begin();
+    for (const Answer& answer : answers) {
+      Json json = scale::answer_json(question, answer);
+      if (flags.footprint.sensitivity && answer.unsupported.empty()) {
+        json["sensitivity"] = results::to_json(*tornado++);
       }
       print(json.dump() + "\n");
     }
@@ -266,8 +258,11 @@ int estimate_at_scale(const ScaleFlags& flags, const RunFlags& run) {
     print(scale::answers_text(question, answers, table_style(run.color)));
   }
   if (flags.footprint.sensitivity && !run.json) {
-    print(sensitivity_text(question, machines, answers, data, run.color));
+    for (const results::Tornado& tornado : tornados) {
+      print("\n" + results::tornado_text(tornado, table_style(run.color)));
+    }
   }
+  write_tornado_file(flags.footprint, tornados);
   const bool any = std::any_of(answers.begin(), answers.end(),
                                [](const Answer& answer) { return answer.unsupported.empty(); });
   return any ? kDone : kSomeFailed;

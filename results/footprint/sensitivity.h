@@ -32,6 +32,8 @@ struct Tornado {
 
 std::string tornado_text(const Tornado& tornado, const TableStyle& style);
 Json to_json(const Tornado& tornado);
+/// A figure (SVG, a file of its own): one tornado under the other.
+std::string tornado_svg(const std::vector<Tornado>& tornados);
 
 /// Swing of a factor that the answer is proportional to.
 Swing proportional(const std::string& assumption, const FootprintConstant& base,

@@ -1,5 +1,6 @@
 // Estimates from the command line: training runs, services, statistics of runs.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -139,6 +140,32 @@ TEST_F(Scale, ServiceAndSensitivity) {
   for (const char* text : {"1,000,000 queries a day", "J/query", "tornado", "utilisation"}) {
     EXPECT_NE(table.out.find(text), std::string::npos) << text << "\n" << table.out;
   }
+}
+
+// The same as a figure: well-formed, a bar an assumption, the answers of the table in it.
+TEST_F(Scale, TornadoIsAFigureToo) {
+  const std::vector<std::string> question = {"--training", "bert-base", "--as",     "strubell2019",
+                                             "--backend",  "photonic",  "--tornado"};
+  std::vector<std::string> arguments = question;
+  arguments.insert(arguments.end(), {"swings.svg", "--sensitivity", "--json"});
+  const CommandResult result = estimate(arguments);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string figure = bytes_of_file(path("swings.svg"));
+  EXPECT_EQ(figure.rfind("<svg ", 0), 0U);
+  EXPECT_NE(figure.find("</svg>"), std::string::npos);
+  const json swings = json::parse(result.out).at("sensitivity").at("swings");
+  ASSERT_GT(swings.size(), 5U);
+  for (const char* assumption : {"PUE", "grid", "ADC energy", "batch", "utilisation", "reload"}) {
+    EXPECT_NE(figure.find(">" + std::string(assumption) + "</text>"), std::string::npos)
+        << assumption;
+  }
+  EXPECT_NE(figure.find(fmt::format(">{:.4g}</text>", swings[0].at("answer_low").get<double>())),
+            std::string::npos);
+  arguments = question;
+  arguments.emplace_back("nowhere/swings.svg");
+  const CommandResult nowhere = estimate(arguments);
+  EXPECT_EQ(nowhere.exit_code, 2) << nowhere.out;
+  EXPECT_EQ(lines_of(nowhere.err).size(), 1U) << nowhere.err;
 }
 
 TEST_F(Scale, ATrillionParametersOnThousandsOfMachines) {
