@@ -3,19 +3,17 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/SVD>
 #include <algorithm>
 
 #include "backends/core/matrix.h"
 #include "backends/core/random.h"
 #include "backends/photonic/mesh/clements.h"
 #include "backends/photonic/mesh/mesh_tile.h"
+#include "backends/photonic/mesh/svd.h"
 #include "tests/benchmarks/summary.h"
 
 namespace jb::bench {
 namespace {
-
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 Matrix<double> weights(std::int64_t modes) {
   const RandomStream stream(1, 0, tag_of("bench.mesh"), 0);
@@ -28,11 +26,9 @@ Matrix<double> weights(std::int64_t modes) {
 
 void set_phases(const Matrix<double>& w) {
   const std::int64_t n = w.rows();
-  const Eigen::Map<const RowMajor> target(w.data(), n, n);
-  const Eigen::BDCSVD<RowMajor> svd(target, Eigen::ComputeFullU | Eigen::ComputeFullV);
-  const RowMajor left = svd.matrixU();
-  const RowMajor right = svd.matrixV().transpose();
-  for (const RowMajor* part : {&right, &left}) {
+  const Eigen::Map<const photonic::RowMajorMatrix> target(w.data(), n, n);
+  const photonic::SingularValues svd = photonic::singular_values(target);
+  for (const photonic::RowMajorMatrix* part : {&svd.right, &svd.left}) {
     Matrix<double> orthogonal(n, n);
     std::copy(part->data(), part->data() + part->size(), orthogonal.data());
     benchmark::DoNotOptimize(photonic::phases_of(photonic::decompose(std::move(orthogonal))));

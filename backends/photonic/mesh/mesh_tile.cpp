@@ -1,6 +1,5 @@
 #include "backends/photonic/mesh/mesh_tile.h"
 
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 #include <complex>
@@ -12,11 +11,10 @@
 #include "backends/analog/random_walk.h"
 #include "backends/core/random.h"
 #include "backends/photonic/mesh/clements.h"
+#include "backends/photonic/mesh/svd.h"
 
 namespace jb::photonic {
 namespace {
-
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr double kPi = std::numbers::pi;
 
@@ -125,10 +123,9 @@ void attenuate(const MeshHardware& hardware, const Eigen::VectorXd& values, Mode
   }
 }
 
-template <class Derived>
-Matrix<double> matrix_of(const Eigen::MatrixBase<Derived>& x) {
+Matrix<double> matrix_of(const RowMajorMatrix& x) {
   Matrix<double> out(x.rows(), x.cols());
-  Eigen::Map<RowMajor>(out.data(), x.rows(), x.cols()) = x;
+  std::copy(x.data(), x.data() + x.size(), out.data());
   return out;
 }
 
@@ -136,15 +133,15 @@ Matrix<double> matrix_of(const Eigen::MatrixBase<Derived>& x) {
 
 double realise_tile(const MeshHardware& hardware, bool exact, Matrix<double>& w) {
   const std::int64_t n = w.rows();
-  const Eigen::Map<RowMajor> target(w.data(), n, n);
+  const Eigen::Map<const RowMajorMatrix> target(w.data(), n, n);
   if (target.isZero(0)) return 0;
-  if (exact) return Eigen::BDCSVD<RowMajor>(target).singularValues()(0);
-  const Eigen::BDCSVD<RowMajor> svd(target, Eigen::ComputeFullU | Eigen::ComputeFullV);
-  const double largest = svd.singularValues()(0);
+  if (exact) return largest_singular_value(target);
+  const SingularValues svd = singular_values(target);
+  const double largest = svd.values(0);
   ModeFields fields = unit_fields(n);
-  pass(hardware, Part::right, matrix_of(svd.matrixV().transpose()), fields);
-  attenuate(hardware, svd.singularValues(), fields);
-  pass(hardware, Part::left, matrix_of(svd.matrixU()), fields);
+  pass(hardware, Part::right, matrix_of(svd.right), fields);
+  attenuate(hardware, svd.values, fields);
+  pass(hardware, Part::left, matrix_of(svd.left), fields);
   // 2 N columns: the loss that the machine's digital scale takes back.
   const double columns = 2 * static_cast<double>(n);
   const double scale = largest * std::pow(10.0, columns * hardware.imperfections.mzi_loss_dB / 20);
