@@ -9,7 +9,8 @@
 //   range      the converters' range by halves and doubles of a root of two until few samples of
 //              known vectors clip; then the factor of state, as R0 was read over another range
 //   state      the factor of least error over known vectors: large states, which drift less in many
-//              cells, count by what they contribute
+//              cells, count by what they contribute. Of slices of pairs a factor each, as digits of
+//              another rank hold other states
 //   reprogram  the targets are written anew: drift begins anew
 //
 // Digital factors and offsets ride on the scaling that every output passes anyway, and cost nothing
@@ -78,7 +79,7 @@ Reading CrossbarPlan::read(double age_s, std::uint64_t reading) const {
     std::vector<float> normals(noise.size());
     const std::int64_t piece = begin / grain;
     for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t tile = std::min(row / settings.inputs.size, settings.inputs.tiles - 1);
+      const std::int64_t tile = settings.inputs.tile_of(row);
       const std::int64_t vector = row - settings.inputs.begin(tile);
       if (asked != 0 && vector >= asked) continue;
       const auto t = static_cast<std::size_t>(tile);
@@ -123,6 +124,7 @@ void CrossbarPlan::take_reference() { reference_ = read(0.0, kReferenceReading);
 
 void CrossbarPlan::forget_corrections() {
   factor_ = 1;
+  slice_factors_.clear();
   range_ = 1;
   watched_ = 0;
   offsets_.clear();
@@ -272,10 +274,31 @@ Activity CrossbarPlan::find_range(std::uint64_t reading) {
 
 Activity CrossbarPlan::fit_states(std::uint64_t reading) {
   factor_ = 1;
+  const WeightMapping& mapping = machine_->config.mapping;
+  if (mapping.slices > 1 && mapping.differential()) return fit_slices(reading);
   const Probe seen = probe(machine_->config.fit_vectors, reading);
   factor_ = fit_factor(std::as_const(seen.x).view(), std::as_const(weights_).view(),
                        std::as_const(seen.y).view());
   return seen.cost;
+}
+
+/// One reading of known vectors, whose codes the digital side has slice by slice.
+Activity CrossbarPlan::fit_slices(std::uint64_t reading) {
+  const auto slices = static_cast<std::size_t>(machine_->config.mapping.slices);
+  const std::vector<double> offsets = std::exchange(offsets_, {});
+  std::vector<Matrix<double>> seen;
+  Probe last;
+  for (std::size_t s = 0; s < slices; ++s) {
+    slice_factors_.assign(slices, 0.0);
+    slice_factors_[s] = 1;
+    last = probe(machine_->config.fit_vectors, reading);
+    seen.push_back(std::move(last.y));
+  }
+  const double top = workspace_.full_scales.empty() ? 1.0 : workspace_.full_scales.front();
+  slice_factors_ = fit_slice_factors(std::as_const(last.x).view(), std::as_const(weights_).view(),
+                                     offsets, top, seen);
+  offsets_ = offsets;
+  return last.cost;
 }
 
 Activity CrossbarPlan::reprogram() {
@@ -288,6 +311,7 @@ Activity CrossbarPlan::calibrate(std::string_view method, std::uint64_t reading)
   if (!resident_) return {};  // programmed just before each execute: nothing has drifted
   if (method == "reprogram") return reprogram();
   Activity cost;
+  slice_factors_.clear();
   // The device's default calibration may ask for no reference at setup: it is charged here.
   if (reference_.columns.empty()) cost += read_reference();
   const bool ranged = method == "range" || method == "range+column";

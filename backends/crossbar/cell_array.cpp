@@ -9,8 +9,22 @@
 
 namespace jb::crossbar {
 
+namespace {
+
+/// Whether 2 bytes more for the noise's law stay within 12 bytes a device, beside its state, its
+/// second number and its share of what the columns see (float32), squares of noise included.
+bool has_room_for_noise_law(const Config& config, int lanes) {
+  const CellModel& cell = config.cell;
+  const double seen =
+      4.0 * (cell.has_white() ? 2 : 1) * lanes / static_cast<double>(config.mapping.cells());
+  return 4.0 + (cell.has_second() ? 4.0 : 0.0) + seen + 2.0 <= CellArray::kMostBytesPerDevice;
+}
+
+}  // namespace
+
 CellArray::CellArray(const Config& config, const DeviceInstance& instance, std::uint64_t scope)
-    : config_(&config), devices_(config.cell, instance, scope) {}
+    : config_(&config),
+      devices_(config.cell, instance, scope, has_room_for_noise_law(config, lanes())) {}
 
 std::int64_t CellArray::columns(std::int64_t n) const noexcept {
   if (!config_->mapping.unit_column()) return n;
@@ -146,6 +160,7 @@ void CellArray::shift(MatrixView<double> weights, std::int64_t row,
     move(rising, std::min(std::max(1.0, high), high + amount - taken));
     held = full_scale_ / mapping.range * (conductance(2 * col) - conductance(2 * col + 1));
   }
+  if (!config_->cell.ideal) devices_.states_changed(row);
 }
 
 void CellArray::conductances(MatrixView<const double> weights, std::int64_t row,
@@ -182,10 +197,7 @@ void CellArray::effective(std::int64_t row, const CellClock& clock, std::span<fl
     devices_.conductances(row, clock, out);
     return;
   }
-  thread_local std::vector<float> g;
-  g.resize(2 * out.size());
-  devices_.conductances(row, clock, g);
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = g[2 * i] - g[2 * i + 1];
+  devices_.differences(row, clock, out);
 }
 
 void CellArray::combine(std::span<const double> g, std::span<double> out) const {
@@ -194,6 +206,21 @@ void CellArray::combine(std::span<const double> g, std::span<double> out) const 
     return;
   }
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = g[2 * i] - g[2 * i + 1];
+}
+
+void CellArray::white_variance(std::int64_t row, const CellClock& clock,
+                               std::span<float> out) const {
+  thread_local std::vector<float> std;
+  std.resize(static_cast<std::size_t>(devices_.width()));
+  devices_.conductances(row, clock, std);
+  devices_.white_std(std, std);
+  if (out.size() == std.size()) {
+    std::transform(std.begin(), std.end(), out.begin(), [](float x) { return x * x; });
+    return;
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] = std[2 * i] * std[2 * i] + std[2 * i + 1] * std[2 * i + 1];
+  }
 }
 
 void CellArray::white_variance(MatrixView<const double> weights, std::int64_t row,

@@ -18,6 +18,9 @@ namespace jb::crossbar {
 /// Cells for a k x n matrix of weights. Conductances are relative to g_max.
 class CellArray {
  public:
+  /// Memory for conductances: of a physical device, with its share of what the columns see.
+  static constexpr double kMostBytesPerDevice = 12;
+
   /// `config` must outlive the array. `scope` separates the random numbers of plans.
   CellArray(const Config& config, const DeviceInstance& instance, std::uint64_t scope);
 
@@ -55,8 +58,14 @@ class CellArray {
   void white_variance(MatrixView<const double> weights, std::int64_t row, const CellClock& clock,
                       std::span<double> out) const;
 
+  /// The same in float32, of cells that are not ideal.
+  void white_variance(std::int64_t row, const CellClock& clock, std::span<float> out) const;
+
   /// Devices that never change.
   [[nodiscard]] FaultMap faults() const { return devices_.faults(); }
+  /// Conductances that are held, and the memory for them.
+  [[nodiscard]] std::int64_t devices() const noexcept { return devices_.rows() * devices_.width(); }
+  [[nodiscard]] std::size_t bytes() const noexcept { return devices_.bytes(); }
 
   /// Array units (sums of g x) per unit of an effective weight.
   [[nodiscard]] double weight_unit() const noexcept;

@@ -250,6 +250,10 @@ float StateTable::operator()(float state) const noexcept {
   return low + (x - static_cast<float>(i)) * (high - low);
 }
 
+float StateTable::largest() const noexcept {
+  return empty() ? 0.0F : *std::max_element(nodes_.begin(), nodes_.end());
+}
+
 const std::vector<std::string>& cell_model_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> out;

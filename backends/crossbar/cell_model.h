@@ -33,6 +33,8 @@ class StateTable {
   /// kIntervals + 1 values at i / kNodesPerUnit; null when empty.
   [[nodiscard]] const float* data() const noexcept { return empty() ? nullptr : nodes_.data(); }
   [[nodiscard]] float operator()(float state) const noexcept;
+  /// The largest value; 0 when empty.
+  [[nodiscard]] float largest() const noexcept;
 
  private:
   std::vector<float> nodes_;

@@ -48,6 +48,7 @@ struct ComposedPass {
   std::vector<ComposedTile> tiles;
   std::vector<RandomStream> white;  ///< one per tile of inputs; empty without per-product noise
   std::vector<double> scale;        ///< per output: units of B per array unit, calibration included
+  std::vector<double> slice_factors;  ///< digital, of each slice's codes; empty: 1
   Draw draw;
   /// Where samples in front of converters go, in any order; null: nowhere.
   Samples* samples = nullptr;
@@ -60,6 +61,9 @@ struct ComposedPass {
   /// Share of a whole input that a reading's full scale stands for, lowest plane first, is
   /// reading_unit() 2^(plane_bits reading).
   [[nodiscard]] double reading_unit() const noexcept;
+  [[nodiscard]] double slice_factor(int slice) const noexcept {
+    return slice_factors.empty() ? 1.0 : slice_factors[static_cast<std::size_t>(slice)];
+  }
   [[nodiscard]] bool scaled_inputs() const noexcept {
     return config->dac.bits > 0 || config->adc_bits > 0 || config->current_limit > 0;
   }

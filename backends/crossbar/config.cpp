@@ -70,6 +70,15 @@ void check_adc(const DeviceSpec& spec, const Config& config) {
         "is none; set adc.bits above 0 or adc.offset_error to 0",
         spec.name());
   }
+  if (config.adc_rule != AdcRangeRule::given) {
+    for (const char* key : {"adc.low", "adc.high"}) {
+      if (spec.number(key) == 0) continue;
+      fail_usage(
+          "device '{}': {} = {} is an end of a given range, but adc.range = {}; set adc.range to "
+          "given, or {} to 0",
+          spec.name(), key, spec.number(key), spec.text("adc.range"), key);
+    }
+  }
   const bool symmetric = config.adc_given.low == -config.adc_given.high;
   if (config.adc_rule == AdcRangeRule::given && sign_magnitude && !symmetric) {
     fail_usage(

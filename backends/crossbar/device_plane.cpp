@@ -21,6 +21,7 @@ const kernels::DeviceKernel& kernel() {
 // Devices that one thread programs at a time: its scratch stays in the cache.
 constexpr std::int64_t kDevicesPerPiece = 1 << 14;
 constexpr float kNoBound = 1e30F;
+constexpr float kLargestCode = 65535;
 
 constexpr std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) noexcept {
   // Finaliser of SplitMix64 (Steele et al., OOPSLA 2014).
@@ -40,8 +41,9 @@ void FaultMap::add(const FaultMap& other) noexcept {
 }
 
 DevicePlane::DevicePlane(const CellModel& model, const DeviceInstance& instance,
-                         std::uint64_t scope)
+                         std::uint64_t scope, bool keeps_noise_law)
     : model_(&model),
+      keeps_noise_law_(keeps_noise_law && model.flicker && !model.flicker_absolute),
       error_(instance.seed, instance.instance, tag_of("crossbar.program"), scope),
       second_(instance.seed, instance.instance, tag_of("crossbar.exponent"), scope),
       flicker_(instance.seed, instance.instance, tag_of("crossbar.flicker"), scope),
@@ -52,7 +54,9 @@ void DevicePlane::program(std::int64_t rows, std::int64_t width, Targets targets
   if (states_.rows() != rows || states_.cols() != width) {
     states_ = Matrix<float>(rows, width);
     seconds_ = model_->has_second() ? Matrix<float>(rows, width) : Matrix<float>();
+    noise_law_ = keeps_noise_law_ ? Matrix<std::uint16_t>(rows, width) : Matrix<std::uint16_t>();
   }
+  if (keeps_noise_law_) noise_unit_ = model_->tables->flicker.largest() / kLargestCode;
   const std::int64_t grain =
       std::max<std::int64_t>(1, kDevicesPerPiece / std::max<std::int64_t>(1, width));
   parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
@@ -88,6 +92,13 @@ void DevicePlane::program_row(std::int64_t row, Targets targets, std::uint64_t e
     }
   }
   if (model.has_faults()) stick(row, error);
+  states_changed(row);
+}
+
+void DevicePlane::states_changed(std::int64_t row) {
+  if (noise_law_.size() == 0) return;
+  kernel().codes(model_->tables->flicker.data(), noise_unit_, &states_(row, 0), states_.cols(),
+                 &noise_law_(row, 0));
 }
 
 void DevicePlane::stick(std::int64_t row, std::span<float> uniforms) {
@@ -101,21 +112,16 @@ void DevicePlane::stick(std::int64_t row, std::span<float> uniforms) {
   }
 }
 
-void DevicePlane::conductances(std::int64_t row, const CellClock& clock,
-                               std::span<float> out) const {
+kernels::AgeLaws DevicePlane::laws_at(const CellClock& clock) const {
   const CellModel& model = *model_;
   const bool noisy = model.flicker && clock.flicker_growth > 0;
-  thread_local std::vector<float> noise;
-  if (noisy) {
-    noise.resize(out.size());
-    flicker_.normals(noise, row, 0, clock.epoch);
-  }
   kernels::AgeLaws laws{};
   laws.power_law = static_cast<bool>(model.nu_mean);
   laws.log_time = static_cast<float>(clock.log_time);
   laws.mean = clock.mean ? clock.mean->data() : nullptr;
   laws.std = clock.std ? clock.std->data() : nullptr;
   laws.flicker = noisy ? model.tables->flicker.data() : nullptr;
+  laws.flicker_unit = noise_unit_;
   laws.flicker_absolute = model.flicker_absolute;
   laws.growth = static_cast<float>(clock.flicker_growth);
   laws.factor = static_cast<float>(clock.factor);
@@ -124,8 +130,42 @@ void DevicePlane::conductances(std::int64_t row, const CellClock& clock,
   laws.low = relaxed ? static_cast<float>(model.low) : 0.0F;
   laws.high = relaxed ? static_cast<float>(model.high) : kNoBound;
   laws.off = static_cast<float>(model.off_state);
-  kernel().age(laws, &states_(row, 0), seconds_.size() > 0 ? &seconds_(row, 0) : nullptr,
-               noisy ? noise.data() : nullptr, states_.cols(), out.data());
+  return laws;
+}
+
+/// age(laws, devices, first, count) for pieces of a row, whose noise stays in the cache.
+template <class Age>
+void DevicePlane::age_row(std::int64_t row, const CellClock& clock, Age age) const {
+  constexpr std::int64_t kPiece = 1024;
+  alignas(64) float noise[kPiece];
+  const kernels::AgeLaws laws = laws_at(clock);
+  for (std::int64_t first = 0; first < states_.cols(); first += kPiece) {
+    const std::int64_t count = std::min(kPiece, states_.cols() - first);
+    kernels::Devices devices{&states_(row, first), nullptr, nullptr, nullptr};
+    if (seconds_.size() > 0) devices.second = &seconds_(row, first);
+    if (laws.flicker != nullptr) {
+      flicker_.normals({noise, static_cast<std::size_t>(count)}, row, first, clock.epoch);
+      devices.z = noise;
+      if (noise_law_.size() > 0) devices.flicker = &noise_law_(row, first);
+    }
+    age(laws, devices, first, count);
+  }
+}
+
+void DevicePlane::conductances(std::int64_t row, const CellClock& clock,
+                               std::span<float> out) const {
+  age_row(row, clock,
+          [&](const kernels::AgeLaws& laws, const kernels::Devices& devices, std::int64_t first,
+              std::int64_t count) { kernel().age(laws, devices, count, out.data() + first); });
+}
+
+void DevicePlane::differences(std::int64_t row, const CellClock& clock,
+                              std::span<float> out) const {
+  age_row(row, clock,
+          [&](const kernels::AgeLaws& laws, const kernels::Devices& devices, std::int64_t first,
+              std::int64_t count) {
+            kernel().age_pairs(laws, devices, count, out.data() + first / 2);
+          });
 }
 
 void DevicePlane::white_std(std::span<const float> g, std::span<float> out) const {
@@ -144,6 +184,11 @@ std::span<float> DevicePlane::states(std::int64_t row) noexcept {
 std::span<const float> DevicePlane::seconds(std::int64_t row) const noexcept {
   if (seconds_.size() == 0) return {};
   return {&seconds_(row, 0), static_cast<std::size_t>(seconds_.cols())};
+}
+
+std::size_t DevicePlane::bytes() const noexcept {
+  return static_cast<std::size_t>(states_.size() + seconds_.size()) * sizeof(float) +
+         static_cast<std::size_t>(noise_law_.size()) * sizeof(std::uint16_t);
 }
 
 FaultMap DevicePlane::faults() const {

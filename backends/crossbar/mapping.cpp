@@ -215,6 +215,12 @@ WeightMapping mapping_from(const DeviceSpec& spec) {
   mapping.flip = spec.flag("weight.flip");
   mapping.percentile = spec.number("weight.percentile");
   mapping.limit = spec.number("weight.max");
+  if (mapping.limit > 0 && mapping.percentile < 1) {
+    fail_usage(
+        "device '{}': weight.max = {} and weight.percentile = {} both give the full scale; set "
+        "weight.max to 0 or weight.percentile to 1",
+        spec.name(), mapping.limit, mapping.percentile);
+  }
   mapping.emulate_crosssim_offset_gain = spec.flag("emulate_crosssim_offset_gain");
   if (mapping.weight_bits == 1) {
     fail_usage(

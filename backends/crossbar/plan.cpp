@@ -71,6 +71,9 @@ CrossbarPlan::CrossbarPlan(std::shared_ptr<Machine> machine, const GemmShape& sh
       cells_(machine_->config, machine_->instance, options.scope) {
   check_plan_operand(shape, b);
   if (shape.k > 0 && shape.n > 0) check_computable(GemmShape{1, shape.n, shape.k}, "crossbar");
+  const Layout layout = layout_of(machine_->config, shape.k, shape.n, false);
+  check_solvable(machine_->config.wires, machine_->spec.name(), layout.inputs.longest(),
+                 layout.outputs.longest() + (machine_->config.mapping.unit_column() ? 1 : 0));
   weights_ = copy_as<double>(b);
   moments_ = checked_moments(std::as_const(weights_).view(), "B");
   if (options.input_range && *options.input_range > 0 && machine_->config.dac.bits > 0) {
@@ -78,7 +81,7 @@ CrossbarPlan::CrossbarPlan(std::shared_ptr<Machine> machine, const GemmShape& sh
     ranged_->input_range = InputRange::fixed;
     ranged_->input_max = *options.input_range;
   }
-  const std::int64_t tiles = layout_of(machine_->config, rows(), cols(), false).tiles();
+  const std::int64_t tiles = layout.tiles();
   resident_ = mode == OperandMode::stationary && machine_->fits(tiles);
   tiles_ = resident_ ? tiles : 0;
   draw_converters();
@@ -269,16 +272,10 @@ const CrossbarPlan::Packed<U>& CrossbarPlan::effective(bool transposed) {
     const ComposedPass settings = composed_pass(transposed, {});
     if (!transposed && !config.wires.present() && !config.cell.ideal &&
         sliced_way(settings) == SlicedWay::look_up) {
-      const MatrixView<const double> weights = std::as_const(weights_).view();
       lay_out_by_rows(
           settings,
           [&](std::int64_t row, std::span<float> out) { cells_.effective(row, clock, out); },
-          [&](std::int64_t row, std::span<float> out) {
-            std::vector<double> exact(out.size());
-            cells_.white_variance(weights, row, clock, exact);
-            std::transform(exact.begin(), exact.end(), out.begin(),
-                           [](double v) { return static_cast<float>(v); });
-          },
+          [&](std::int64_t row, std::span<float> out) { cells_.white_variance(row, clock, out); },
           cache.sliced);
       return cache;
     }

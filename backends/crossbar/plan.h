@@ -62,6 +62,7 @@ class CrossbarPlan final : public Plan, public Inspectable {
                         const Draw& draw, const MatrixRef& stored) override;
 
   void inspect(const Sink& sink) const override;
+  [[nodiscard]] HeldMemory memory() const override;
 
   /// The device's clock moved.
   void age_changed();
@@ -118,6 +119,7 @@ class CrossbarPlan final : public Plan, public Inspectable {
   Activity trim_columns(std::uint64_t reading);
   Activity find_range(std::uint64_t reading);
   Activity fit_states(std::uint64_t reading);
+  Activity fit_slices(std::uint64_t reading);
   Activity reprogram();
   void forget_corrections();
   /// Known random vectors and what the machine makes of them.
@@ -169,10 +171,11 @@ class CrossbarPlan final : public Plan, public Inspectable {
   Workspace workspace_;
   Reading reference_;
   double factor_ = 1;
-  double watched_ = 0;           // mean reading right after the last calibration; 0: none
-  bool at_start_ = false;        // the clock shows the time of programming
-  Matrix<double> start_trims_;   // found at programming, per input tile and output; or empty
-  Matrix<double> trims_;         // in use: factors of the converters' gains; empty: 1
+  std::vector<double> slice_factors_;  // besides, of each slice's codes; or empty
+  double watched_ = 0;                 // mean reading right after the last calibration; 0: none
+  bool at_start_ = false;              // the clock shows the time of programming
+  Matrix<double> start_trims_;         // found at programming, per input tile and output; or empty
+  Matrix<double> trims_;               // in use: factors of the converters' gains; empty: 1
   std::vector<double> offsets_;  // subtracted digitally, units of C per full-scale input; or empty
   double range_ = 1;             // of the converters, relative to the device file's
 };

@@ -116,6 +116,7 @@ ComposedPass CrossbarPlan::composed_pass(bool transposed, const Draw& draw) cons
   out.outputs = transposed ? rows() : cols();
   // Products with B^T have no unit column: what offset weights add is subtracted digitally.
   out.columns = transposed ? rows() : cells_.columns(cols());
+  if (!transposed) out.slice_factors = slice_factors_;
   out.draw = draw;
   out.white =
       white_streams(transposed ? "crossbar.white.back" : "crossbar.white", layout.inputs.tiles);
@@ -142,6 +143,7 @@ Reading CrossbarPlan::read_composed(double age_s, std::uint64_t reading) const {
   const Matrix<double> effective = effective_matrix<double>(clock);
   const Matrix<double> variances = variance_matrix<double>(clock);
   ComposedPass all = composed_pass(false, {.call = reading});
+  all.slice_factors.clear();  // the reference was read without
   all.white = white_streams("crossbar.white.calibration", all.inputs.tiles);
   const std::int64_t asked = config.calibration_vectors;
 

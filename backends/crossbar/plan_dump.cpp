@@ -5,6 +5,48 @@
 #include "backends/crossbar/plan.h"
 
 namespace jb::crossbar {
+namespace {
+
+template <class U>
+std::size_t bytes_of(const std::vector<PackedMatrix<U>>& matrices) {
+  std::size_t elements = 0;
+  for (const PackedMatrix<U>& m : matrices) {
+    elements += static_cast<std::size_t>(m.rows() * m.cols());
+  }
+  return elements * sizeof(U);
+}
+
+template <class U>
+std::size_t bytes_of(const std::vector<Matrix<U>>& matrices) {
+  std::size_t elements = 0;
+  for (const Matrix<U>& m : matrices) elements += static_cast<std::size_t>(m.size());
+  return elements * sizeof(U);
+}
+
+template <class U>
+std::size_t bytes_of(const std::vector<U>& values) {
+  return values.capacity() * sizeof(U);
+}
+
+}  // namespace
+
+HeldMemory CrossbarPlan::memory() const {
+  HeldMemory held;
+  held.devices = cells_.devices() * machine_->config.cells_per_polarity;
+  held.conductances = cells_.bytes();
+  const auto add = [&held](const auto& packed) {
+    held.effective += packed.sliced.memory() + bytes_of(packed.tiles.segments) +
+                      bytes_of(packed.lanes.weights) + bytes_of(packed.lanes.variances) +
+                      bytes_of(packed.lanes.gated);
+  };
+  for (const int direction : {0, 1}) {
+    add(packed_float_[direction]);
+    add(packed_double_[direction]);
+  }
+  held.workspace = bytes_of(workspace_.inputs_f32) + bytes_of(workspace_.inputs_f64) +
+                   bytes_of(workspace_.full_scales);
+  return held;
+}
 
 void CrossbarPlan::inspect(const Sink& sink) const {
   const Config& config = machine_->config;

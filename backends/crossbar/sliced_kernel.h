@@ -1,5 +1,6 @@
 #pragma once
-// Inner loops of sliced_product.cpp, which exist for AVX-512 only: null elsewhere.
+// Inner loops of the fast ways through sliced products, which exist for AVX-512 only: null
+// elsewhere.
 
 #include <cstdint>
 
@@ -12,6 +13,7 @@ inline constexpr int kTableEntries = 32;
 inline constexpr int kLanes = 16;  ///< vectors, or columns, at a time
 inline constexpr int kMostPlanes = 8;
 inline constexpr int kBytesColumns = 32;
+inline constexpr std::int64_t kLineRows = 16;  ///< floats of one line of the cache
 
 /// A converter: code = round(clamp(z, low, high) + bias), counted from the level -bias.
 struct SlicedAdc {
@@ -59,6 +61,9 @@ struct BytesWork {
 };
 
 struct SlicedKernel {
+  /// Columns of 16 rows of `lanes` floats to lines: lines[lane * depth + row]. Lines and depth in
+  /// whole lines of the cache.
+  void (*turn)(const float* rows, std::int64_t lanes, float* lines, std::int64_t depth);
   /// Tables of `groups` groups of rows: 32 floats each, divided by what the index words carry.
   void (*tables)(const float* rows, std::int64_t groups, float* tables);
   /// sums[slice][plane x 16] = (or += when `add`) looked up sums of `groups` groups. `index` holds
@@ -83,3 +88,10 @@ extern const SlicedKernel kSliced;
 }
 
 }  // namespace jb::crossbar::kernels
+
+namespace jb::crossbar {
+
+/// That of this computer.
+[[nodiscard]] const kernels::SlicedKernel& sliced_kernel();
+
+}  // namespace jb::crossbar

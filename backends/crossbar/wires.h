@@ -38,6 +38,12 @@ struct WireModel {
   [[nodiscard]] std::string name() const;
 };
 
+/// Steps of the exact solution of one network of N inputs and M outputs, M N^3 or, interleaved, 8 M
+/// N^3. Usage error, naming what to change in device `device`, for more than 2^40 of them: a few
+/// minutes on one core.
+void check_solvable(const WireModel& model, const std::string& device, std::int64_t inputs,
+                    std::int64_t outputs);
+
 /// Reads wire.*. Usage error for lines that are too resistive to solve.
 [[nodiscard]] WireModel wires_from(const DeviceSpec& spec);
 

@@ -8,6 +8,7 @@
 
 #include "backends/backend.h"
 #include "backends/core/error.h"
+#include "backends/core/json_file.h"
 #include "backends/core/text.h"
 #include "backends/inspectable.h"
 #include "harness/cli/app.h"
@@ -87,6 +88,12 @@ void dump_plan(const Plan& plan, const std::string& directory, const std::string
   inspectable->inspect([&](const std::string& name, MatrixView<const double> matrix) {
     write_npy(std::filesystem::path(directory) / (name + ".npy"), matrix);
   });
+  const HeldMemory held = inspectable->memory();
+  write_file_atomically(
+      std::filesystem::path(directory) / "memory.json",
+      fmt::format("{{\"physical_devices\": {}, \"conductance_bytes\": {}, "
+                  "\"effective_bytes\": {}, \"workspace_bytes\": {}}}\n",
+                  held.devices, held.conductances, held.effective, held.workspace));
 }
 
 template <class T>
@@ -163,7 +170,7 @@ void add_multiply_verb(CLI::App& app, VerbAction& action) {
                    "crossbar: writes into DIR as .npy, k x n at the point's age: weights (B), "
                    "conductances_sliceS[_positive|_negative] (relative to G_max; unit columns of "
                    "tiles last), effective_sliceS (what columns see, array units, lines included) "
-                   "and effective (units of B)")
+                   "and effective (units of B); and memory.json, what the simulation holds")
       ->type_name("DIR")
       ->group("Output");
   verb->add_flag("--json", flags->json, "the record on stdout")->group("Output");

@@ -145,6 +145,34 @@ void add_wires(const Options& options) {
                 });
 }
 
+/// Once solved, a product behind wires is the same work as without them.
+void add_product_behind_wires(const Options& options) {
+  const std::int64_t size = options.size(1024);
+  const Settings tiles =
+      with(sliced("64"), {{"tile.cols", "64"}, {"cell.model", "pcm-hermes-2dev"}});
+  const Settings wires = with(
+      tiles, {{"wire.topology", "input-source"}, {"wire.row_ohm", "1"}, {"wire.col_ohm", "1"}});
+  add_benchmark(options, "crossbar 4 slices x 7 planes, behind wires, 64x64 tiles", "x without",
+                Target::at_most(1.05), kSeconds, [=](benchmark::State& state) {
+                  const GemmShape shape{options.size(512), size, size};
+                  const Matrix<float> a = operand(shape.m, shape.k, 1);
+                  const Matrix<float> b = operand(shape.k, shape.n, 2);
+                  Matrix<float> c(shape.m, shape.n);
+                  const auto device = open(tiles);
+                  const auto wired = open(wires);
+                  const auto plan = device->plan(shape, b.view(), OperandMode::stationary, {});
+                  const auto behind = wired->plan(shape, b.view(), OperandMode::stationary, {});
+                  const auto product = [&](Plan& p) {
+                    (void)p.execute(a.view(), c.view(), {}, Direction::forward);
+                  };
+                  product(*behind);  // solves
+                  report_figure(state,
+                                time_in_turns(
+                                    state, [&] { product(*behind); }, [&] { product(*plan); })
+                                    .ratio);
+                });
+}
+
 void add_programming(const Options& options) {
   const std::int64_t size = options.size(1024);
   const Settings settings =
@@ -190,6 +218,7 @@ void add_programming(const Options& options) {
 void add_crossbars(const Options& options) {
   add_products_of_slices(options);
   add_wires(options);
+  add_product_behind_wires(options);
   add_programming(options);
 }
 

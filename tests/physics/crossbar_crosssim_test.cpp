@@ -5,117 +5,24 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "backends/core/json_file.h"
 #include "tests/support/crossbar_device.h"
+#include "tests/support/crosssim_cases.h"
 
 namespace jb::test {
 namespace {
 
-using Settings = std::vector<std::pair<std::string, std::string>>;
-
-/// What all cases share: inputs are given relative to full scale.
-const Settings kBase = {{"input.range", "fixed"}, {"input.max", "1"}};
-const Settings kConverters = {{"dac.bits", "8"}, {"adc.bits", "8"}, {"adc.style", "quantizer"}};
-
-Settings operator+(Settings a, const Settings& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-Settings given(const char* limit) { return {{"adc.range", "given"}, {"adc.limit", limit}}; }
-const Settings kSerial = {{"input.coding", "bit-serial"}};
-const Settings kWires = {{"cell.g_max_uS", "100"},
-                         {"cell.on_off", "100"},
-                         {"wire.row_ohm", "20"},
-                         {"wire.col_ohm", "20"}};
-
-struct Case {
-  const char* name;
-  Settings settings;
-  double tolerance;  // relative to max|Y|
-};
-
-// 1e-9 where CrossSim keeps float64; its balanced cores hold float32 conductances (2e-6), which
-// converters round away unless a tie is hit.
-const std::vector<Case>& cases() {
-  static const std::vector<Case> all = {
-      {"01_ideal_float", {}, 2e-6},
-      {"02_balanced_w8_dac8_adc8_calibrated",
-       kConverters + given("3") + Settings{{"cell.bits", "7"}}, 1e-9},
-      {"03_balanced_onoff10",
-       kConverters + given("3") + Settings{{"cell.bits", "7"}, {"cell.on_off", "10"}}, 1e-9},
-      {"05_offset_digital_adcmax",
-       kConverters + Settings{{"weight.mapping", "offset"},
-                              {"cell.bits", "8"},
-                              {"adc.range", "max"},
-                              {"emulate_crosssim_offset_gain", "true"}},
-       1e-9},
-      {"06_offset_unitcol_bitserial",
-       kConverters + given("8") + kSerial +
-           Settings{{"weight.mapping", "offset-unit-column"},
-                    {"cell.bits", "8"},
-                    {"cell.on_off", "10"},
-                    {"emulate_crosssim_offset_gain", "true"}},
-       1e-9},
-      {"07_balanced_bitserial_digital_acc",
-       kConverters + given("3") + kSerial + Settings{{"cell.bits", "7"}}, 1e-9},
-      {"09_bitsliced_balanced_4x2b_bitserial",
-       kConverters + given("8") + kSerial +
-           Settings{{"weight.bits", "8"},
-                    {"weight.slices", "4"},
-                    {"cell.bits", "2"},
-                    {"cell.on_off", "100"}},
-       1e-9},
-      {"11_isaac_like_digital_offset_adc6_max",
-       kSerial + Settings{{"weight.mapping", "offset"},
-                          {"weight.bits", "16"},
-                          {"weight.slices", "8"},
-                          {"cell.bits", "2"},
-                          {"dac.bits", "16"},
-                          {"dac.style", "unsigned"},
-                          {"adc.bits", "6"},
-                          {"adc.style", "quantizer"},
-                          {"adc.range", "max"}},
-       1e-9},
-      {"12_tiled_16x8_partial_sums_adc6",
-       Settings{{"dac.bits", "8"},
-                {"adc.bits", "6"},
-                {"adc.style", "quantizer"},
-                {"cell.bits", "7"},
-                {"tile.rows", "16"},
-                {"tile.cols", "8"},
-                {"tile.partition", "equal"}} +
-           given("2"),
-       1e-9},
-      {"13_weight_percentile95_clip",
-       kConverters + given("3") + Settings{{"cell.bits", "7"}, {"weight.percentile", "0.95"}},
-       1e-9},
-      {"16_parasitics_input_source_16", kWires + Settings{{"wire.topology", "input-source"}}, 1e-5},
-      {"17_parasitics_interleaved_16", kWires + Settings{{"wire.topology", "interleaved"}}, 1e-5},
-  };
-  return all;
-}
-
-Matrix<double> matrix_from(const Json& rows, bool transposed) {
-  const auto height = static_cast<std::int64_t>(rows.size());
-  const auto width = static_cast<std::int64_t>(rows.at(0).size());
-  Matrix<double> out(transposed ? width : height, transposed ? height : width);
-  for (std::int64_t i = 0; i < height; ++i) {
-    for (std::int64_t j = 0; j < width; ++j) {
-      const double value = rows.at(static_cast<std::size_t>(i)).at(static_cast<std::size_t>(j));
-      (transposed ? out(j, i) : out(i, j)) = value;
-    }
-  }
-  return out;
-}
+using crosssim::Case;
+using crosssim::cases;
+using crosssim::matrix_from;
 
 void expect_reproduced(const Case& test, const Json& reference) {
   DeviceSpec spec = crossbar_spec("ideal");
-  for (const auto& [key, value] : kBase + test.settings) spec.set(key, value);
+  for (const auto& [key, value] : crosssim::all_settings(test)) spec.set(key, value);
   const auto device = crossbar_backend().open(spec, {});
   const Matrix<double> a = matrix_from(reference.at("X"), true);
   const Matrix<double> b = matrix_from(reference.at("W"), true);
@@ -132,12 +39,8 @@ void expect_reproduced(const Case& test, const Json& reference) {
 }
 
 TEST(CrossSim, EveryCaseIsReproducedInFloat64) {
-  const char* folder = std::getenv("JOULEBENCH_TEST_DATA");
-  const std::filesystem::path file =
-      (folder != nullptr ? std::filesystem::path(folder)
-                         : std::filesystem::path(JOULEBENCH_SOURCE_DIR) / "../shared/data") /
-      "crossbar/crosssim_reference.json";
-  if (!std::filesystem::exists(file)) GTEST_SKIP() << "no " << file;
+  const std::filesystem::path file = crosssim::reference_file();
+  if (file.empty()) GTEST_SKIP() << "no crosssim_reference.json";
   const Json json = read_json_file(file, 1U << 20U);
   std::size_t seen = 0;
   for (const Json& reference : json.at("cases")) {

@@ -5,6 +5,7 @@
 // 50 chips of three kinds at six ages are 1.8 TMAC, 90 seconds of a core: by default one kind is
 // run at three ages, with JOULEBENCH_FULL_TESTS set all of them (the full tier).
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -174,6 +175,10 @@ TEST(CrossbarMnistDrift, PlainNetworkAgesAsPublished) {
         // Of the task: 0.1 points and three standard errors, of ten chips there and 50 here.
         const double error =
             0.1 + 3 * std::sqrt(std * std / 10 + seen[a][method].variance() / kInstances);
+        RecordProperty(
+            fmt::format("{}_{}_{}", published, ages[a].first, method == 0 ? "none" : "gdc"),
+            fmt::format("{:.3f} +- {:.3f}, published {:.3f}, within {:.3f}", seen[a][method].mean(),
+                        std::sqrt(seen[a][method].variance()), mean, error));
         EXPECT_NEAR(seen[a][method].mean(), mean, error)
             << published << " after " << ages[a].first << (method == 0 ? ", none" : ", gdc");
       }

@@ -1,6 +1,8 @@
 #pragma once
 // Crossbar devices and operands for tests.
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "backends/backend.h"
+#include "backends/core/threads.h"
 
 namespace jb {
 const Backend& crossbar_backend();
@@ -98,6 +101,48 @@ template <class T>
 bool same_bytes(const Matrix<T>& x, const Matrix<T>& y) {
   return x.rows() == y.rows() && x.cols() == y.cols() &&
          std::equal(x.data(), x.data() + x.size(), y.data());
+}
+
+template <class To, class From>
+Matrix<To> converted(const Matrix<From>& x) {
+  Matrix<To> out(x.rows(), x.cols());
+  std::transform(x.data(), x.data() + x.size(), out.data(),
+                 [](From v) { return static_cast<To>(v); });
+  return out;
+}
+
+/// The product of a machine calibrated by "column" is the same, byte for byte, on any number of
+/// threads and for any cut of A into blocks of rows. `make_device` gives a fresh machine each time.
+template <class MakeDevice>
+void expect_same_for_threads_and_cuts(const Matrix<float>& a, const Matrix<float>& b,
+                                      MakeDevice make_device) {
+  const auto calibrated = [&](Device& device) {
+    auto plan = make_plan(device, a.rows(), b);
+    (void)device.calibrate("column");
+    return plan;
+  };
+  const int threads = thread_count();
+  std::vector<Matrix<float>> results;
+  for (const int count : {1, 2, 3}) {
+    set_thread_count(count);
+    const auto device = make_device();
+    results.push_back(run(*calibrated(*device), a, b.cols(), {.call = 5}));
+  }
+  set_thread_count(threads);
+  EXPECT_TRUE(same_bytes(results[0], results[1]));
+  EXPECT_TRUE(same_bytes(results[0], results[2]));
+  const auto device = make_device();
+  const auto plan = calibrated(*device);
+  for (const std::int64_t step : {1, 7, 64}) {
+    Matrix<float> c(a.rows(), b.cols());
+    for (std::int64_t row = 0; row < a.rows(); row += step) {
+      const std::int64_t rows = std::min<std::int64_t>(step, a.rows() - row);
+      (void)plan->execute(a.view().block(row, 0, rows, a.cols()),
+                          c.view().block(row, 0, rows, c.cols()), {.call = 5, .row_offset = row},
+                          Direction::forward);
+    }
+    EXPECT_TRUE(same_bytes(results[0], c)) << "blocks of " << step;
+  }
 }
 
 }  // namespace jb::test

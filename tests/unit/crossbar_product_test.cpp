@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "backends/core/threads.h"
 #include "tests/support/crossbar_device.h"
 
 namespace jb::test {
@@ -195,40 +194,14 @@ TEST(CrossbarProduct, TransposedUsesTheSameCells) {
 }
 
 TEST(CrossbarProduct, SameBytesForAnyThreadsAndRowBlocks) {
-  const Matrix<float> a = normal_matrix<float>(150, 300, 1);
-  const Matrix<float> b = normal_matrix<float>(300, 40, 2);
-  const auto make_device = [] {
-    auto device = crossbar_device(
-        "pcm-hermes",
-        {{"read.white", "0.02"}, {"adc.gain_error", "0.01"}, {"adc.offset_error", "1"}});
-    device->set_epoch({.age_s = 3600});
-    return device;
-  };
-  const int threads = thread_count();
-  std::vector<Matrix<float>> results;
-  for (const int count : {1, 2, 3}) {
-    set_thread_count(count);
-    const auto machine = make_device();
-    const auto plan = make_plan(*machine, 150, b);
-    (void)machine->calibrate("column");
-    results.push_back(run(*plan, a, 40, {.call = 5}));
-  }
-  set_thread_count(threads);
-  EXPECT_TRUE(same_bytes(results[0], results[1]));
-  EXPECT_TRUE(same_bytes(results[0], results[2]));
-  const auto device = make_device();
-  const auto plan = make_plan(*device, 150, b);
-  (void)device->calibrate("column");
-  for (const std::int64_t step : {1, 7, 64}) {
-    Matrix<float> c(150, 40);
-    for (std::int64_t row = 0; row < 150; row += step) {
-      const std::int64_t rows = std::min<std::int64_t>(step, 150 - row);
-      const MatrixView<const float> part = std::as_const(a).view().block(row, 0, rows, 300);
-      (void)plan->execute(part, c.view().block(row, 0, rows, 40), {.call = 5, .row_offset = row},
-                          Direction::forward);
-    }
-    EXPECT_TRUE(same_bytes(results[0], c)) << "blocks of " << step;
-  }
+  expect_same_for_threads_and_cuts(
+      normal_matrix<float>(150, 300, 1), normal_matrix<float>(300, 40, 2), [] {
+        auto device = crossbar_device(
+            "pcm-hermes",
+            {{"read.white", "0.02"}, {"adc.gain_error", "0.01"}, {"adc.offset_error", "1"}});
+        device->set_epoch({.age_s = 3600});
+        return device;
+      });
 }
 
 TEST(CrossbarProduct, StridedAndTransposedViewsGiveTheSame) {
