@@ -311,6 +311,7 @@ Activity CrossbarPlan::calibrate(std::string_view method, std::uint64_t reading)
   if (!resident_) return {};  // programmed just before each execute: nothing has drifted
   if (method == "reprogram") return reprogram();
   Activity cost;
+  const bool in_float64 = packed_double_[0].valid;
   slice_factors_.clear();
   // The device's default calibration may ask for no reference at setup: it is charged here.
   if (reference_.columns.empty()) cost += read_reference();
@@ -320,6 +321,7 @@ Activity CrossbarPlan::calibrate(std::string_view method, std::uint64_t reading)
   cost += follow_drift(reading);
   // R0 was read over another range, whose steps and offsets weigh otherwise on small currents.
   if (ranged || method == "state") cost += fit_states(reading);
+  if (!in_float64) packed_double_[0] = {};  // of probes alone
   return cost;
 }
 

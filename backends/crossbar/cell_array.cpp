@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/analog/converter.h"
 #include "backends/core/threads.h"
 
 namespace jb::crossbar {
@@ -120,9 +121,14 @@ void CellArray::program(MatrixView<const double> weights, double full_scale, std
   full_scale_ = full_scale;
   choose_flips(weights);
   if (config_->cell.ideal) return;
+  const std::vector<float> of_codes = conductances_of_codes();
   devices_.program(
       weights.rows, columns(weights.cols) * config_->mapping.cells(),
       [&](std::int64_t row, std::span<float> target) {
+        if (!of_codes.empty()) {
+          look_up_targets(weights, row, of_codes, target);
+          return;
+        }
         thread_local std::vector<double> g;
         g.resize(target.size());
         targets(weights, row, g);
@@ -130,6 +136,34 @@ void CellArray::program(MatrixView<const double> weights, double full_scale, std
                        [](double x) { return static_cast<float>(x); });
       },
       event);
+}
+
+std::vector<float> CellArray::conductances_of_codes() const {
+  const WeightMapping& mapping = config_->mapping;
+  constexpr int kMostBits = 12;  // the table stays in the second-level cache
+  if (mapping.weight_bits == 0 || mapping.weight_bits > kMostBits || flips_.size() > 0) return {};
+  const auto steps = static_cast<std::int64_t>(mapping.weight_steps());
+  std::vector<double> levels(static_cast<std::size_t>(mapping.cells()));
+  std::vector<float> table;
+  for (std::int64_t code = -steps; code <= steps; ++code) {
+    mapping.levels(static_cast<double>(code) / mapping.weight_steps(), levels);
+    for (const double level : levels) {
+      table.push_back(static_cast<float>(mapping.conductance(level)));
+    }
+  }
+  return table;
+}
+
+void CellArray::look_up_targets(MatrixView<const double> weights, std::int64_t row,
+                                const std::vector<float>& of_codes, std::span<float> out) const {
+  const double steps = config_->mapping.weight_steps();
+  const auto cells = static_cast<std::size_t>(config_->mapping.cells());
+  for (std::size_t col = 0; col * cells < out.size(); ++col) {
+    const double w = relative_weight(weights, row, static_cast<std::int64_t>(col));
+    const double code = analog::round_half_even(std::clamp(w, -1.0, 1.0) * steps);
+    std::copy_n(of_codes.data() + static_cast<std::size_t>(code + steps) * cells, cells,
+                out.data() + col * cells);
+  }
 }
 
 void CellArray::shift(MatrixView<double> weights, std::int64_t row,

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "backends/backend.h"
 #include "backends/core/matrix.h"
@@ -63,8 +64,7 @@ class CellArray {
 
   /// Devices that never change.
   [[nodiscard]] FaultMap faults() const { return devices_.faults(); }
-  /// Conductances that are held, and the memory for them.
-  [[nodiscard]] std::int64_t devices() const noexcept { return devices_.rows() * devices_.width(); }
+  /// Memory held for the cells.
   [[nodiscard]] std::size_t bytes() const noexcept { return devices_.bytes(); }
 
   /// Array units (sums of g x) per unit of an effective weight.
@@ -89,6 +89,11 @@ class CellArray {
                      std::span<double> out) const;
   void targets(MatrixView<const double> weights, std::int64_t row, std::span<double> out) const;
   void choose_flips(MatrixView<const double> weights);
+  /// Conductances of the cells of every code of a weight, from the lowest on; empty where weights
+  /// are analog, of many codes, or flipped.
+  [[nodiscard]] std::vector<float> conductances_of_codes() const;
+  void look_up_targets(MatrixView<const double> weights, std::int64_t row,
+                       const std::vector<float>& of_codes, std::span<float> out) const;
 
   const Config* config_;
   DevicePlane devices_;  // k x cells of a row; empty for ideal cells

@@ -143,7 +143,7 @@ class CrossbarBackend final : public Backend {
         {ElementType::f32, ElementType::f64},
         "pcm-hermes",
         "ideal",
-        2};
+        3};
     return info;
   }
   [[nodiscard]] Support available() const override { return Support::yes(); }

@@ -43,7 +43,8 @@ void FaultMap::add(const FaultMap& other) noexcept {
 DevicePlane::DevicePlane(const CellModel& model, const DeviceInstance& instance,
                          std::uint64_t scope, bool keeps_noise_law)
     : model_(&model),
-      keeps_noise_law_(keeps_noise_law && model.flicker && !model.flicker_absolute),
+      keeps_noise_law_(keeps_noise_law && model.nu_mean && model.flicker &&
+                       !model.flicker_absolute),
       error_(instance.seed, instance.instance, tag_of("crossbar.program"), scope),
       second_(instance.seed, instance.instance, tag_of("crossbar.exponent"), scope),
       flicker_(instance.seed, instance.instance, tag_of("crossbar.flicker"), scope),

@@ -32,7 +32,8 @@ std::size_t bytes_of(const std::vector<U>& values) {
 
 HeldMemory CrossbarPlan::memory() const {
   HeldMemory held;
-  held.devices = cells_.devices() * machine_->config.cells_per_polarity;
+  held.devices = rows() * cells_.columns(cols()) * machine_->config.mapping.cells() *
+                 machine_->config.cells_per_polarity;
   held.conductances = cells_.bytes();
   const auto add = [&held](const auto& packed) {
     held.effective += packed.sliced.memory() + bytes_of(packed.tiles.segments) +

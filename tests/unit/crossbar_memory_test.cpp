@@ -71,6 +71,7 @@ TEST(CrossbarMemory, StaysWithinTwelveBytesADevice) {
     const auto plan = make_plan(*device, a.rows(), b);
     for (const double age_s : {0.0, 60.0, 3600.0}) {
       device->set_epoch({.age_s = age_s});
+      (void)device->calibrate("state");
       (void)run(*plan, a, kSide);
     }
     const HeldMemory held = dynamic_cast<const Inspectable&>(*plan).memory();
