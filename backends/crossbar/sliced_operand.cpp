@@ -1,7 +1,7 @@
 #include "backends/crossbar/sliced_operand.h"
 
 #include <algorithm>
-#include <numeric>
+#include <bit>
 
 #include "backends/core/kernels.h"
 #include "backends/core/threads.h"
@@ -15,6 +15,9 @@ using kernels::kGroupRows;
 using kernels::kLineRows;
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+// The index word of six rows that all count as +1: 1.0 with all index bits (sliced_kernel.inc).
+constexpr std::uint32_t kAllRows = 0x3F800000U | 31U;
 
 bool has_vnni() {
   static const bool vnni = __builtin_cpu_supports("avx512vnni") != 0;
@@ -65,25 +68,44 @@ void lay_out_bytes(const ComposedPass& pass, const Effective& from, std::int64_t
   }
 }
 
-/// Columns [first, last): each lane's rows in a stretch of their own, and their sums.
+/// Columns [first, last): each lane's rows in a stretch of their own.
 void lay_out_rows(const ComposedPass& pass, const Effective& from, std::int64_t tile,
                   std::int64_t first, std::int64_t last, std::int64_t depth,
-                  SlicedOperand::Lines& rows, std::vector<float>& sums) {
+                  SlicedOperand::Lines& rows) {
   const int lanes = pass.cells->lanes();
-  std::vector<double> total(at((last - first) * lanes), 0.0);
   float* const to = rows.data() + first * lanes * depth;
   for (std::int64_t j = 0; j < pass.inputs.length(tile); ++j) {
     std::int64_t i = 0;
     for (std::int64_t col = first; col < last; ++col) {
       const float* const value = from.at(pass.inputs.begin(tile) + j, col);
-      for (int lane = 0; lane < lanes; ++lane, ++i) {
-        to[i * depth + j] = value[lane];
-        total[at(i)] += static_cast<double>(value[lane]);
-      }
+      for (int lane = 0; lane < lanes; ++lane, ++i) to[i * depth + j] = value[lane];
     }
   }
-  std::transform(total.begin(), total.end(), sums.begin() + first * lanes,
-                 [](double x) { return static_cast<float>(x); });
+}
+
+/// Sums of all rows, which complete those of unsigned inputs and of squares. Looked up as products
+/// are: a plane without a bit then gives exactly nothing, and not a rounding at the edge of a code.
+void add_up(const SlicedOperand::Lines& rows, const SlicedOperand::Tile& tile,
+            std::vector<float>& sums) {
+  float all[kernels::kLanes];
+  std::fill(std::begin(all), std::end(all), std::bit_cast<float>(kAllRows));
+  parallel_for(
+      static_cast<std::int64_t>(sums.size()), 64, [&](std::int64_t begin, std::int64_t end) {
+        std::vector<float> table(at(tile.groups * kernels::kTableEntries));
+        const float* const tables[2] = {table.data(), table.data()};
+        float sum[kernels::kLanes];
+        float* const to[2] = {sum, sum};
+        for (std::int64_t lane = begin; lane < end; ++lane) {
+          sliced_kernel().tables(rows.data() + lane * tile.depth, tile.groups, table.data());
+          sliced_kernel().look_up(all, 0, tables, 1, 1, tile.groups, to, false);
+          sums[at(lane)] = sum[0];
+        }
+      });
+}
+
+void add_up(SlicedOperand::Tile& tile, bool noisy) {
+  add_up(tile.rows, tile, tile.sums);
+  if (noisy) add_up(tile.variances, tile, tile.variance_sums);
 }
 
 }  // namespace
@@ -157,11 +179,14 @@ SlicedOperand lay_out(const ComposedPass& pass, MatrixView<const float> effectiv
       }
       const std::int64_t first = i % pieces * kColumnsPerPiece;
       const std::int64_t last = std::min(pass.columns, first + kColumnsPerPiece);
-      lay_out_rows(pass, values, t, first, last, tile.depth, tile.rows, tile.sums);
+      lay_out_rows(pass, values, t, first, last, tile.depth, tile.rows);
       if (variances.data == nullptr) continue;
-      lay_out_rows(pass, squares, t, first, last, tile.depth, tile.variances, tile.variance_sums);
+      lay_out_rows(pass, squares, t, first, last, tile.depth, tile.variances);
     }
   });
+  if (!bytes) {
+    for (SlicedOperand::Tile& tile : out.tiles) add_up(tile, variances.data != nullptr);
+  }
   return out;
 }
 
@@ -201,21 +226,8 @@ void lay_out_by_rows(const ComposedPass& pass, RowOfWeights effective, RowOfWeig
       if (noisy) turn(variances, tile.variances);
     }
   });
-  // Sums over all rows complete unsigned inputs and squares.
   if (!noisy && !pass.config->dac.is_unsigned) return;
-  const auto add_up = [lanes](const SlicedOperand::Lines& rows, std::int64_t depth,
-                              std::vector<float>& to) {
-    parallel_for(lanes, 64, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t lane = begin; lane < end; ++lane) {
-        const float* const line = rows.data() + lane * depth;
-        to[at(lane)] = static_cast<float>(std::accumulate(line, line + depth, 0.0));
-      }
-    });
-  };
-  for (SlicedOperand::Tile& tile : operand.tiles) {
-    add_up(tile.rows, tile.depth, tile.sums);
-    if (noisy) add_up(tile.variances, tile.depth, tile.variance_sums);
-  }
+  for (SlicedOperand::Tile& tile : operand.tiles) add_up(tile, noisy);
 }
 
 std::size_t SlicedOperand::memory() const noexcept {

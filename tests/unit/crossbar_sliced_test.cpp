@@ -206,8 +206,9 @@ TEST(CrossbarSliced, LookUpsDifferFromFloat64AtEdgesOfCodesAlone) {
 
 TEST(CrossbarSliced, LookUpsFollowFloat64WithGainErrorsAndNoisePerProduct) {
   // The same with what the bound above does not follow: errors of converters, unit columns and
-  // noise, whose deviation is summed in float32 too. As there, few outputs have a conversion so
-  // near an edge (at most 2 % seen there), and a step of a high slice and plane is a few per cent.
+  // noise, whose deviation is summed in float32 too. As there (at most 3 of 3150 outputs), few have
+  // a conversion so near an edge that it falls to the other side; one code of a high slice and
+  // plane is a few per cent of the largest output.
   const Matrix<float> a = normal_matrix<float>(70, 300, 1);
   const Matrix<float> b = normal_matrix<float>(300, 45, 2);
   const Matrix<double> a64 = converted<double>(a);
@@ -239,7 +240,9 @@ TEST(CrossbarSliced, LookUpsFollowFloat64WithGainErrorsAndNoisePerProduct) {
             const double d = std::abs(static_cast<double>(c.data()[i]) - expected.data()[i]);
             different += d > 1e-6 * largest ? 1 : 0;
           }
-          EXPECT_LE(different, c.size() / 30)
+          RecordProperty(fmt::format("{} {} {} {}", mapping, style, rows, white),
+                         fmt::format("{} of {}", different, c.size()));
+          EXPECT_LE(different, c.size() / 200)
               << mapping << " " << style << " " << rows << " " << white;
           EXPECT_LT(relative_error(c, expected), 0.03);
         }
