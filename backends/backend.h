@@ -247,7 +247,7 @@ class Device {
   /// Counts of one convolution with stationary filters, where they are not those of its groups'
   /// products on lowered rows (each element of the input is read from memory once, not once for
   /// every window that it lies in). Nothing: they are.
-  [[nodiscard]] virtual std::optional<Activity> count_conv(const ConvShape& /*shape*/) const {
+  [[nodiscard]] virtual std::optional<Activity> count_conv(const ConvExtent& /*conv*/) const {
     return std::nullopt;
   }
   /// Takes the filters (K x C/groups x R x S, row-major). Null: convolutions are lowered to

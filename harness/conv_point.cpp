@@ -61,7 +61,7 @@ class ConvRun {
         shape_(context.point.conv),
         gemm_(shape_.gemm()),
         block_(rows_per_block(gemm_)),
-        counts_(device.count_conv(shape_)) {}
+        counts_(device.count_conv(shape_.extent())) {}
 
   Outcome run();
 

@@ -118,7 +118,7 @@ Outcome estimate_product(const PointContext& context, const Device& device, cons
   }
   Estimated estimated;
   std::optional<Activity> convolution;
-  if (context.point.op == Op::conv2d) convolution = device.count_conv(context.point.conv);
+  if (context.point.op == Op::conv2d) convolution = device.count_conv(context.point.conv.extent());
   const double stays = operands_that_stay(device, sized, mode);
   estimated.counts.execution =
       convolution ? *convolution : counted(device, sized, mode, statistics.middle);

@@ -163,7 +163,8 @@ Inference InferenceMachine::run(const std::filesystem::path& model,
   point.network = graph.name();
   point.dataset.clear();
   point.batch = batch;
-  const RunOptions run_options;
+  RunOptions run_options;
+  run_options.metering = metering_;
   const PointContext context{point, run_options, backend(), spec_,
                              precision_of(point, backend().info())};
   // Each run has a machine of its own, so that none finds another's plans or clocks.

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backends/backend.h"
@@ -22,12 +23,16 @@ struct Inference {
 };
 
 class HybridBackend;  // harness/network_map.h
+struct Metering;      // harness/metering.h
 
 class InferenceMachine {
  public:
   /// Reads the point's device. Usage error for what makes no sense.
   explicit InferenceMachine(const PointSpec& point);
   ~InferenceMachine();
+
+  /// Meters that timed runs are read by.
+  void meter_with(std::shared_ptr<const Metering> metering) { metering_ = std::move(metering); }
 
   /// Whether the machine is here, with the reason when not.
   [[nodiscard]] Support available() const;
@@ -42,6 +47,7 @@ class InferenceMachine {
   [[nodiscard]] const Backend& backend() const;
 
   PointSpec point_;
+  std::shared_ptr<const Metering> metering_;
   std::unique_ptr<HybridBackend> hybrid_;  // the machines of --map; null without
   DeviceSpec spec_;
 };

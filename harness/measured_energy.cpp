@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "backends/core/text.h"
+#include "harness/join_log.h"
 #include "harness/meter/energy_statistics.h"
 #include "harness/metering.h"
 
@@ -18,13 +20,20 @@ constexpr double kMostDrift_frac = 0.05;     // publishable
 constexpr double kMostScatter_frac = 0.05;   // publishable
 constexpr double kMostOthers_frac = 0.05;    // of all cores' time
 
-/// One meter's share of the run.
+/// What one meter told of the run.
 struct Told {
   std::size_t index = 0;
   const meter::Meter* meter = nullptr;
   meter::EnergySeries series;
   meter::EnergyStatistics statistics;
   std::vector<double> domain_J;  // of one execution
+};
+
+/// Energy of all machines of the run: one meter's, or the sum of one meter for each machine.
+struct Reading {
+  std::optional<Boundary> boundary;
+  std::vector<const Told*> parts;
+  meter::EnergyStatistics statistics;
 };
 
 std::vector<double> joules_of(const meter::Bench& bench, std::size_t i, const meter::Span& span) {
@@ -44,10 +53,16 @@ Told told_by(const meter::Bench& bench, const MeteredRun& run, std::size_t i) {
   told.domain_J.resize(info.domains.size());
   double executions = 0;
   for (const meter::Window& window : run.windows) {
-    const std::vector<double> joules = joules_of(bench, i, window.span);
-    for (std::size_t d = 0; d < joules.size(); ++d) told.domain_J[d] += joules[d];
-    told.series.joules.push_back(told.meter->counted_J(joules));
-    told.series.seconds.push_back(window.span.to[i]->steady_s - window.span.from[i]->steady_s);
+    double counted_J = 0;
+    double seconds = 0;
+    for (const meter::Span& span : window.spans) {
+      const std::vector<double> joules = joules_of(bench, i, span);
+      for (std::size_t d = 0; d < joules.size(); ++d) told.domain_J[d] += joules[d];
+      counted_J += told.meter->counted_J(joules);
+      seconds += span.to[i]->steady_s - span.from[i]->steady_s;
+    }
+    told.series.joules.push_back(counted_J);
+    told.series.seconds.push_back(seconds);
     told.series.executions.push_back(static_cast<double>(window.executions));
     executions += static_cast<double>(window.executions);
   }
@@ -59,6 +74,68 @@ Told told_by(const meter::Bench& bench, const MeteredRun& run, std::size_t i) {
   told.series.update_period_s = info.update_period_s;
   told.statistics = meter::energy_statistics(told.series);
   return told;
+}
+
+/// The sum of one meter for each machine. Their gains are independent.
+meter::EnergySeries sum_of(const std::vector<const Told*>& parts) {
+  meter::EnergySeries sum = parts.front()->series;
+  const auto total_J = [](const Told& told) {
+    return std::accumulate(told.series.joules.begin(), told.series.joules.end(), 0.0);
+  };
+  double squares = std::pow(sum.meter_frac * total_J(*parts.front()), 2);
+  double joules = total_J(*parts.front());
+  for (std::size_t p = 1; p < parts.size(); ++p) {
+    const meter::EnergySeries& more = parts[p]->series;
+    for (std::size_t w = 0; w < sum.joules.size(); ++w) sum.joules[w] += more.joules[w];
+    sum.idle_before_W += more.idle_before_W;
+    sum.idle_after_W += more.idle_after_W;
+    sum.update_period_s = std::max(sum.update_period_s, more.update_period_s);
+    squares += std::pow(more.meter_frac * total_J(*parts[p]), 2);
+    joules += total_J(*parts[p]);
+  }
+  if (joules > 0) sum.meter_frac = std::sqrt(squares) / joules;
+  return sum;
+}
+
+/// The first meter of each machine that covers the boundary (none: whatever it covers); empty when
+/// a machine has none.
+std::vector<const Told*> one_for_each(const std::vector<Told>& all,
+                                      const std::vector<meter::Machine>& machines,
+                                      std::optional<Boundary> boundary) {
+  std::vector<const Told*> parts;
+  for (const meter::Machine machine : machines) {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const Told& told) {
+      const meter::MeterInfo& info = told.meter->info();
+      return info.machine == machine && (!boundary || info.boundary == boundary);
+    });
+    if (found == all.end()) return {};
+    parts.push_back(&*found);
+  }
+  return parts;
+}
+
+/// Readings of all the run's machines, the preferred one first.
+std::vector<Reading> readings_of(const std::vector<Told>& all, const MeteredRun& run) {
+  std::vector<Reading> readings;
+  const bool several = run.machines.size() > 1;
+  if (several) {
+    std::vector<const Told*> parts = one_for_each(all, run.machines, Boundary::B3);
+    const std::optional<Boundary> boundary =
+        parts.empty() ? std::nullopt : std::optional(Boundary::B3);
+    if (parts.empty()) parts = one_for_each(all, run.machines, std::nullopt);
+    if (!parts.empty()) {
+      readings.push_back({boundary, parts, meter::energy_statistics(sum_of(parts))});
+    }
+  }
+  for (const Told& told : all) {
+    const meter::MeterInfo& info = told.meter->info();
+    if (several && info.machine != meter::Machine::any) continue;
+    readings.push_back({info.boundary, {&told}, told.statistics});
+  }
+  if (readings.empty()) {
+    throw Error(ErrorCode::not_available, "not every machine of the map has a meter");
+  }
+  return readings;
 }
 
 void check_trust(const Told& told) {
@@ -92,9 +169,14 @@ void add_estimate(Outcome& outcome, const std::string& name, const meter::Estima
   outcome.quantities[name] = std::move(quantity);
 }
 
-std::string source_of(const Told& told, const MeteredRun& run, const char* kind) {
-  return fmt::format("{} ({}), mean of {} windows of {:.4g} s, {}", told.meter->info().title,
-                     told.meter->counted_names(), run.windows.size(), run.rules.window_s, kind);
+std::string source_of(const Reading& reading, const MeteredRun& run, const char* kind) {
+  std::vector<std::string> meters;
+  for (const Told* told : reading.parts) {
+    meters.push_back(
+        fmt::format("{} ({})", told->meter->info().title, told->meter->counted_names()));
+  }
+  return fmt::format("{}, mean of {} windows of {:.4g} s, {}", join(meters, " + "),
+                     run.windows.size(), run.rules.window_s, kind);
 }
 
 void add_ratio(Outcome& outcome, Boundary boundary) {
@@ -108,26 +190,26 @@ void add_ratio(Outcome& outcome, Boundary boundary) {
               fmt::format("{} by measured_{}, gross", modelled, modelled));
 }
 
-/// The first meter of each boundary gives its energies; of a run without any boundary, the first
-/// meter its domains' joules.
-void add_quantities(Outcome& outcome, const std::vector<Told>& all, const MeteredRun& run) {
-  const double per_mac = 1 / outcome.work.macs;
+/// The first reading of each boundary gives its energies; of a run without any boundary, the first
+/// reading its domains' joules.
+void add_quantities(Outcome& outcome, const std::vector<Reading>& readings, const MeteredRun& run) {
+  const double per_mac = run.executions_of_work / outcome.work.macs;
   const std::size_t n = run.windows.size();
   std::set<Boundary> written;
-  for (const Told& told : all) {
-    const auto& boundary = told.meter->info().boundary;
-    if (!boundary || !written.insert(*boundary).second) continue;
-    const std::string_view code = name_of(*boundary);
+  for (const Reading& reading : readings) {
+    if (!reading.boundary || !written.insert(*reading.boundary).second) continue;
+    const std::string_view code = name_of(*reading.boundary);
     add_estimate(outcome, fmt::format("measured_energy_{}_J_per_mac", code),
-                 told.statistics.gross_J, per_mac, n, source_of(told, run, "gross"));
+                 reading.statistics.gross_J, per_mac, n, source_of(reading, run, "gross"));
     add_estimate(outcome, fmt::format("measured_net_energy_{}_J_per_mac", code),
-                 told.statistics.net_J, per_mac, n, source_of(told, run, "idle power subtracted"));
-    add_ratio(outcome, *boundary);
+                 reading.statistics.net_J, per_mac, n,
+                 source_of(reading, run, "idle power subtracted"));
+    add_ratio(outcome, *reading.boundary);
   }
-  const Told& first = all.front();
+  const Reading& first = readings.front();
   if (written.empty()) {
-    add_estimate(outcome, "measured_domain_energy_J", first.statistics.gross_J, 1, n,
-                 source_of(first, run, "gross, one execution"));
+    add_estimate(outcome, "measured_domain_energy_J", first.statistics.gross_J,
+                 run.executions_of_work, n, source_of(first, run, ("gross, " + run.unit).c_str()));
   }
   add_estimate(outcome, "average_power_W", first.statistics.power_W, 1, n,
                source_of(first, run, "gross"));
@@ -167,17 +249,6 @@ Json meter_json(const meter::Bench& bench, const Told& told, const Told& first) 
   return json;
 }
 
-Json windows_json(const MeteredRun& run) {
-  Json windows = Json::array();
-  const std::size_t first = run.which.front();
-  for (const meter::Window& window : run.windows) {
-    windows.push_back({{"start_unix_s", window.span.from[first]->unix_s},
-                       {"seconds", window.span.seconds},
-                       {"executions", window.executions}});
-  }
-  return windows;
-}
-
 /// Sentences about what makes the numbers less than they could be; each is a lint too.
 class Doubts {
  public:
@@ -195,7 +266,7 @@ class Doubts {
   std::vector<std::string> texts_;
 };
 
-void add_statistics_doubts(Doubts& doubts, const Told& first, const MeteredRun& run) {
+void add_statistics_doubts(Doubts& doubts, const Reading& first, const MeteredRun& run) {
   if (!run.warm_up.steady) {
     doubts.add("not-steady", fmt::format("power was not yet steady after {:.3g} s of warm-up",
                                          run.warm_up.seconds));
@@ -248,7 +319,7 @@ void add_condition_doubts(Outcome& outcome, Doubts& doubts, const MeteredRun& ru
                   window.conditions.other_processes.end());
     events += window.after.throttle_count - window.before.throttle_count;
     others_frac =
-        std::max(others_frac, meter::other_share(window.before, window.after, window.span.seconds));
+        std::max(others_frac, meter::other_share(window.before, window.after, window.seconds()));
   }
   if (events > 0) throttled.insert(fmt::format("{} throttle events of the processor", events));
   if (!throttled.empty()) {
@@ -276,8 +347,25 @@ Json conditions_json(const MeteredRun& run) {
   const double heat = own ? last.conditions.temperature_C : last.after.temperature_C;
   if (clock > 0) json["clock_Hz"] = clock;
   if (heat > 0) json["temperature_degC"] = heat;
-  json["other_load_frac"] = meter::other_share(last.before, last.after, last.span.seconds);
+  json["other_load_frac"] = meter::other_share(last.before, last.after, last.seconds());
   return json;
+}
+
+/// The run's rules and conditions, and what stands in the way of publishing it.
+void describe(Outcome& outcome, Json& energy, const Doubts& doubts, const MeteredRun& run) {
+  const std::string short_rules = run.rules.not_publishable();
+  if (!short_rules.empty()) {
+    outcome.lints.push_back({"not-publishable", fmt::format("not-publishable: profile {}: {}",
+                                                            run.rules.profile, short_rules)});
+  }
+  energy["profile"] = run.rules.profile;
+  energy["publishable"] = short_rules.empty() && doubts.texts().empty();
+  energy["not_publishable_because"] = doubts.texts();
+  if (!short_rules.empty()) energy["not_publishable_because"].push_back(short_rules);
+  energy["interleaved_points"] = run.interleaved;
+  energy["warmup_s"] = run.warm_up.seconds;
+  energy["idle_s"] = run.rules.idle_s;
+  add_times(energy, run);
 }
 
 }  // namespace
@@ -285,31 +373,36 @@ Json conditions_json(const MeteredRun& run) {
 void add_metered_energy(Outcome& outcome, const meter::Bench& bench, const MeteredRun& run) {
   std::vector<Told> all;
   for (const std::size_t i : run.which) all.push_back(told_by(bench, run, i));
-  const Told& first = all.front();
-  check_trust(first);
-  add_quantities(outcome, all, run);
+  const std::vector<Reading> readings = readings_of(all, run);
+  const Reading& first = readings.front();
+  for (const Told* part : first.parts) check_trust(*part);
+  add_quantities(outcome, readings, run);
 
   Doubts doubts(outcome);
   add_statistics_doubts(doubts, first, run);
   add_agreement_doubts(doubts, bench, all);
   add_condition_doubts(outcome, doubts, run);
-  const std::string short_rules = run.rules.not_publishable();
-  if (!short_rules.empty()) {
-    outcome.lints.push_back({"not-publishable", fmt::format("not-publishable: profile {}: {}",
-                                                            run.rules.profile, short_rules)});
-  }
   Json& energy = outcome.measurement["energy"] = Json::object();
-  energy["profile"] = run.rules.profile;
-  energy["publishable"] = short_rules.empty() && doubts.texts().empty();
-  energy["not_publishable_because"] = doubts.texts();
-  if (!short_rules.empty()) energy["not_publishable_because"].push_back(short_rules);
-  energy["interleaved_points"] = run.interleaved;
-  energy["warmup_s"] = run.warm_up.seconds;
+  describe(outcome, energy, doubts, run);
   energy["steady"] = run.warm_up.steady;
-  energy["idle_s"] = run.rules.idle_s;
-  energy["windows"] = windows_json(run);
   energy["meters"] = Json::array();
-  for (const Told& told : all) energy["meters"].push_back(meter_json(bench, told, first));
+  for (const Told& told : all) {
+    energy["meters"].push_back(meter_json(bench, told, *first.parts.front()));
+  }
+  energy["conditions"] = conditions_json(run);
+}
+
+void keep_times(Outcome& outcome, const MeteredRun& run) {
+  Doubts doubts(outcome);
+  add_condition_doubts(outcome, doubts, run);
+  outcome.lints.push_back(
+      {kPendingLint, std::string(kPendingLint) +
+                         ": windows were timed without a meter; join the log "
+                         "with 'joulebench merge RUN -o DIR --power-log FILE'"});
+  Json& energy = outcome.measurement["energy"] = Json::object();
+  describe(outcome, energy, doubts, run);
+  energy["publishable"] = false;
+  energy["pending"] = "power log";
   energy["conditions"] = conditions_json(run);
 }
 

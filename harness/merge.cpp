@@ -12,6 +12,7 @@
 #include "backends/core/error.h"
 #include "backends/core/json_file.h"
 #include "backends/core/text.h"
+#include "harness/join_log.h"
 #include "harness/run_description.h"
 #include "results/journal.h"
 #include "results/label.h"
@@ -63,7 +64,8 @@ struct Part {
 
 class Merge {
  public:
-  Merge(const std::vector<fs::path>& inputs, const fs::path& output) : output_(output) {
+  Merge(const std::vector<fs::path>& inputs, const fs::path& output, const LogJoin* log)
+      : output_(output), log_(log) {
     for (const fs::path& input : inputs) {
       indices_.push_back(std::make_unique<results::RecordIndex>(input));
       for (const fs::path& file : results::record_files(input)) {
@@ -73,6 +75,23 @@ class Merge {
         }
         parts_.push_back({file, description_beside(file), 0});
       }
+    }
+  }
+
+  /// Refuses a log that does not fit the records.
+  void check_log() const {
+    if (log_ == nullptr) return;
+    std::size_t joined = 0;
+    for (const auto& index : indices_) {
+      for (std::size_t i = 0; i < index->size(); ++i) {
+        results::Record record = results::record_from_json(index->read_json(i), index->where(i));
+        joined += log_->join(record) ? 1 : 0;
+      }
+    }
+    if (joined == 0) {
+      fail_usage(
+          "--power-log: no record waits for a log; run with 'joulebench run --times-only', which "
+          "keeps the times of its windows");
     }
   }
 
@@ -103,7 +122,11 @@ class Merge {
             results::JournalWriter& journal) {
     Json json = index.read_json(i);
     std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-    const results::Record record = results::record_from_json(std::move(json), index.where(i));
+    results::Record record = results::record_from_json(std::move(json), index.where(i));
+    if (log_ != nullptr && log_->join(record)) {
+      line = results::to_json(record).dump(-1, ' ', false, Json::error_handler_t::replace);
+      ++result_.joined;
+    }
     ++part.records;
     const std::string hash = modelled_hash(record);
     const auto [at, first] = seen_.emplace(record.record_id, hash);
@@ -215,6 +238,7 @@ class Merge {
   }
 
   fs::path output_;
+  const LogJoin* log_;
   std::vector<std::unique_ptr<results::RecordIndex>> indices_;
   std::vector<Part> parts_;
   std::unordered_map<std::string, std::string> seen_;  ///< record_id: modelled numbers
@@ -227,8 +251,9 @@ class Merge {
 }  // namespace
 
 MergeResult merge_runs(const std::vector<fs::path>& inputs, const fs::path& output, bool force,
-                       const std::vector<std::string>& command) {
-  Merge merge(inputs, output);
+                       const std::vector<std::string>& command, const LogJoin* log) {
+  Merge merge(inputs, output, log);
+  merge.check_log();
   make_run_folder(output, force);
   return merge.run(command);
 }

@@ -12,15 +12,17 @@ bool same_workload(const PointSpec& a, const PointSpec& b) {
   if (a.op != b.op || a.seed != b.seed || a.dist.text() != b.dist.text()) return false;
   if (a.op == Op::gemm) return a.gemm == b.gemm;
   if (a.op == Op::conv2d) return a.conv == b.conv;
-  return a.network == b.network && a.onnx == b.onnx && a.dataset == b.dataset && a.batch == b.batch;
+  return a.op == Op::network && a.network == b.network && a.onnx == b.onnx &&
+         a.dataset == b.dataset && a.batch == b.batch;
 }
 
 /// All meters of a machine, as the windows of the group read them.
-std::vector<std::size_t> meters_of(const meter::Bench& bench, const GroupedPoints::Points& points,
-                                   std::size_t begin, std::size_t end) {
+std::vector<std::size_t> meters_of_all(const meter::Bench& bench,
+                                       const GroupedPoints::Points& points, std::size_t begin,
+                                       std::size_t end) {
   std::vector<std::size_t> which;
   for (std::size_t i = begin; i < end; ++i) {
-    for (const std::size_t m : bench.usable(machine_of(find_backend(points[i]->backend).info()))) {
+    for (const std::size_t m : meters_of(bench, *points[i])) {
       if (std::find(which.begin(), which.end(), m) == which.end()) which.push_back(m);
     }
   }
@@ -30,9 +32,8 @@ std::vector<std::size_t> meters_of(const meter::Bench& bench, const GroupedPoint
 }  // namespace
 
 bool GroupedPoints::is_metered(const PointSpec& point) const {
-  if (options_.metering == nullptr || !point.map.empty()) return false;
-  const Backend& backend = find_backend(point.backend);
-  return backend.available() && can_be_metered(backend.info(), point, *options_.metering).ok;
+  return options_.metering != nullptr && point.op != Op::training && on_real_hardware(point).ok &&
+         can_be_metered(point, *options_.metering).ok;
 }
 
 std::size_t GroupedPoints::group_end(const Points& points, std::size_t i) const {
@@ -69,7 +70,10 @@ bool GroupedPoints::run_group(const Points& points, std::size_t begin, std::size
   for (const auto& turn : turns) {
     if (turn->resume()) running.push_back(turn.get());
   }
-  const meter::WindowMaker maker(*metering.bench, meters_of(*metering.bench, points, begin, end),
+  const meter::WindowMaker maker(*metering.bench,
+                                 metering.times_only
+                                     ? std::vector<std::size_t>()
+                                     : meters_of_all(*metering.bench, points, begin, end),
                                  metering.rules);
   const auto idle_or_empty = [&](meter::Span& span) {
     try {

@@ -2,16 +2,29 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "backends/core/text.h"
 #include "backends/core/threads.h"
+#include "harness/join_log.h"
+#include "harness/network_map.h"
 #include "harness/point_identity.h"
 
 namespace jb::harness {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// The machines of the point's map, or its backend.
+std::vector<const Backend*> backends_of(const PointSpec& point) {
+  if (point.map.empty()) return {&find_backend(point.backend)};
+  std::vector<const Backend*> all;
+  for (const MapRule& rule : map_rules_from(point.map)) {
+    all.push_back(&find_backend(rule.backend));
+  }
+  return all;
+}
 
 double since_s(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -45,11 +58,12 @@ meter::Work work_of(const MeasuredBody& body) {
 
 /// The windows of one point, alone or in turn with others.
 MeteredRun make_windows(const PointContext& context, const Metering& metering,
-                        std::vector<std::size_t> which, const meter::Work& work) {
+                        const meter::Work& work) {
   MeteredRun run;
-  run.which = which;
+  run.machines = machines_of(context.point);
+  if (!metering.times_only) run.which = meters_of(*metering.bench, context.point);
   run.rules = metering.rules;
-  const meter::WindowMaker maker(*metering.bench, std::move(which), metering.rules);
+  const meter::WindowMaker maker(*metering.bench, run.which, metering.rules);
   run.rules.window_s = maker.window_s();
   const Seat* seat = context.options.seat;
   const auto pass = [&] {
@@ -117,52 +131,99 @@ EnergyMode energy_mode_from(const std::string& text) {
              join(names));
 }
 
-meter::Machine machine_of(const BackendInfo& info) {
-  return info.id == "cublas" ? meter::Machine::gpu : meter::Machine::cpu;
+std::vector<meter::Machine> machines_of(const PointSpec& point) {
+  std::vector<meter::Machine> machines;
+  for (const Backend* backend : backends_of(point)) {
+    const meter::Machine machine =
+        backend->info().id == "cublas" ? meter::Machine::gpu : meter::Machine::cpu;
+    if (std::find(machines.begin(), machines.end(), machine) == machines.end()) {
+      machines.push_back(machine);
+    }
+  }
+  return machines;
 }
 
-Support can_be_metered(const BackendInfo& info, const PointSpec& point, const Metering& metering) {
-  if (info.simulated || point.estimate) {
+std::vector<std::size_t> meters_of(const meter::Bench& bench, const PointSpec& point) {
+  std::vector<std::size_t> which;
+  for (const meter::Machine machine : machines_of(point)) {
+    for (const std::size_t i : bench.usable(machine)) {
+      if (std::find(which.begin(), which.end(), i) == which.end()) which.push_back(i);
+    }
+  }
+  return which;
+}
+
+namespace {
+
+Support draws_power(const PointSpec& point) {
+  for (const Backend* backend : backends_of(point)) {
+    const BackendInfo& info = backend->info();
+    if (!info.simulated && !point.estimate) continue;
     return Support::no(
-        fmt::format("{}: {} draws no power that a meter could tell; take real hardware (--backend "
+        fmt::format("{}{} draws no power that a meter could tell; take real hardware (--backend "
                     "onednn, cublas or reference), or leave --energy at auto",
-                    info.id, point.estimate ? "an estimate" : "a simulated machine"));
-  }
-  if (!point.map.empty()) {
-    return Support::no("a network on several machines is not metered");
-  }
-  if (point.op == Op::training) {
-    return Support::no("a training is not metered; meter its products with 'joulebench run'");
-  }
-  const meter::Machine machine = machine_of(info);
-  if (metering.bench->usable(machine).empty()) {
-    return Support::no(fmt::format("{}: no meter for its {} ({})", info.id,
-                                   machine == meter::Machine::gpu ? "GPU" : "processor",
-                                   metering.bench->missing(machine)));
+                    point.estimate ? "" : info.id + ": ",
+                    point.estimate ? "an estimate" : "a simulated machine"));
   }
   return Support::yes();
 }
 
+}  // namespace
+
+Support on_real_hardware(const PointSpec& point) {
+  if (Support power = draws_power(point); !power) return power;
+  for (const Backend* backend : backends_of(point)) {
+    if (const Support here = backend->available(); !here) {
+      return Support::no(fmt::format("{} is unavailable: {}", backend->info().id, here.reason));
+    }
+  }
+  return Support::yes();
+}
+
+Support can_be_metered(const PointSpec& point, const Metering& metering) {
+  if (Support power = draws_power(point); !power) return power;
+  if (metering.times_only) return Support::yes();
+  for (const meter::Machine machine : machines_of(point)) {
+    if (!metering.bench->usable(machine).empty()) continue;
+    return Support::no(fmt::format(
+        "{}: no meter for its {} ({})", point.map.empty() ? point.backend : "--map " + point.map,
+        machine == meter::Machine::gpu ? "GPU" : "processor", metering.bench->missing(machine)));
+  }
+  return Support::yes();
+}
+
+void tell_unmetered(Outcome& outcome, const Metering& metering, const Error& why) {
+  if (why.code() != ErrorCode::not_available) throw Error(why);
+  if (metering.mode == EnergyMode::meter) {
+    outcome.status = results::Status::failed;
+    outcome.reason = fmt::format("not metered: {}", why.what());
+    return;
+  }
+  outcome.lints.push_back({"unmetered", fmt::format("unmetered: {}", why.what())});
+}
+
+void tell_energy(Outcome& outcome, const Metering& metering, const MeteredRun& run) {
+  if (metering.times_only) return keep_times(outcome, run);
+  try {
+    add_metered_energy(outcome, *metering.bench, run);
+  } catch (const Error& error) {
+    tell_unmetered(outcome, metering, error);
+  }
+}
+
 void add_measurement(Outcome& outcome, const PointContext& context, const MeasuredBody& body) {
   const Metering* metering = context.options.metering.get();
-  if (metering == nullptr || !can_be_metered(context.backend.info(), context.point, *metering)) {
+  if (metering == nullptr || !can_be_metered(context.point, *metering)) {
     return add_plain_time(outcome, context, body);
   }
-  std::vector<std::size_t> which = metering->bench->usable(machine_of(context.backend.info()));
   const meter::Work work = work_of(body);
   try {
-    const MeteredRun run = make_windows(context, *metering, std::move(which), work);
+    const MeteredRun run = make_windows(context, *metering, work);
     add_window_time(outcome, run);
-    add_metered_energy(outcome, *metering->bench, run);
+    tell_energy(outcome, *metering, run);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::not_available) throw;
-    if (metering->mode == EnergyMode::meter) {
-      outcome.status = results::Status::failed;
-      outcome.reason = fmt::format("not metered: {}", error.what());
-      return;
-    }
-    outcome.lints.push_back({"unmetered", fmt::format("unmetered: {}", error.what())});
-    if (outcome.quantities.count("device_time_s") == 0) add_plain_time(outcome, context, body);
+    tell_unmetered(outcome, *metering, error);
+    if (outcome.status != results::Status::failed) add_plain_time(outcome, context, body);
   }
 }
 

@@ -29,6 +29,9 @@ struct Metering {
   std::shared_ptr<const meter::Bench> bench;
   meter::WindowRules rules;
   EnergyMode mode = EnergyMode::automatic;
+  /// No meter is read: windows and idle time are kept with their times of day, for a log that is
+  /// joined later (harness/join_log.h).
+  bool times_only = false;
   std::function<bool()> stop;  ///< asked between windows; may be empty
 };
 
@@ -48,11 +51,15 @@ struct Seat {
 /// Thrown between windows when the run is asked to stop: the point leaves no record.
 struct MeteringStopped {};
 
-/// The machine that a backend's points run on.
-meter::Machine machine_of(const BackendInfo& info);
+/// The machines that a point draws power on: its backend's, or those of its map; each once.
+std::vector<meter::Machine> machines_of(const PointSpec& point);
+/// The meters that tell of them, the preferred ones of each machine first.
+std::vector<std::size_t> meters_of(const meter::Bench& bench, const PointSpec& point);
 
 /// Why the point cannot be metered, as --energy meter demands; yes where it can.
-Support can_be_metered(const BackendInfo& info, const PointSpec& point, const Metering& metering);
+Support can_be_metered(const PointSpec& point, const Metering& metering);
+/// Whether all its machines are real and here, with the reason when not.
+Support on_real_hardware(const PointSpec& point);
 
 /// What is timed, and metered where the run has a meter for the point's machine.
 struct MeasuredBody {
@@ -69,7 +76,11 @@ void add_measurement(Outcome& outcome, const PointContext& context, const Measur
 
 /// What the windows of one point came to.
 struct MeteredRun {
-  std::vector<std::size_t> which;  ///< meters, the preferred one first
+  std::vector<meter::Machine> machines = {meter::Machine::cpu};
+  std::vector<std::size_t> which;  ///< meters, the preferred ones first
+  /// Executions in the windows that make up the record's work: 1, or the samples of a training.
+  double executions_of_work = 1;
+  std::string unit = "one execution";
   meter::WindowRules rules;
   meter::WarmUp warm_up;
   std::vector<meter::Window> windows;
@@ -81,6 +92,12 @@ struct MeteredRun {
 /// modelled energies must be there. Error (not_available) when the windows are not to be trusted;
 /// nothing is added then.
 void add_metered_energy(Outcome& outcome, const meter::Bench& bench, const MeteredRun& run);
+
+/// add_metered_energy, or what is kept for a log (Metering::times_only). Where the windows are not
+/// to be trusted: a lint, or a failed point where a meter is demanded.
+void tell_energy(Outcome& outcome, const Metering& metering, const MeteredRun& run);
+/// What a failed metering does to a point.
+void tell_unmetered(Outcome& outcome, const Metering& metering, const Error& why);
 
 /// Whether the record holds an energy that a meter told.
 bool has_measured_energy(const results::Record& record);

@@ -79,6 +79,7 @@ HybridBackend::HybridBackend(const PointSpec& point) : rules_(map_rules_from(poi
   }
   info_.id = kHybridBackend;
   info_.kind = kHybridBackend;
+  info_.simulated = false;
   info_.precisions = {ElementType::f32};
   std::vector<DeviceSpec> specs;
   bool precise = !point.precision;
@@ -93,6 +94,7 @@ HybridBackend::HybridBackend(const PointSpec& point) : rules_(map_rules_from(poi
       precise = true;
     }
     specs.push_back(part.spec);
+    info_.simulated = info_.simulated || part.backend->info().simulated;
     info_.model_version = std::max(info_.model_version, part.backend->info().model_version);
   }
   if (!precise) {

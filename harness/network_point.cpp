@@ -60,7 +60,7 @@ Execution run_workload(Executable& executable, const NetworkWorkload& workload, 
   return total;
 }
 
-Pricing pricing_of(const PointContext& context, const Executable& executable,
+Pricing pricing_of(const PointContext& context, const Device& device, const Executable& executable,
                    const NetworkWorkload& workload) {
   Pricing pricing;
   pricing.prices = &executable.prices();
@@ -68,6 +68,8 @@ Pricing pricing_of(const PointContext& context, const Executable& executable,
   pricing.source = context.price_source();
   pricing.digital_arithmetic = context.backend.info().kind == "cmos";
   pricing.compulsory_bytes = network_compulsory_bytes(workload, link_bytes(context));
+  pricing.communication_bytes =
+      network_communication_bytes(workload, executable, device, link_bytes(context));
   pricing.temperature_C = context.point.temperature_C;
   pricing.by_layer = context.options.layers;
   return pricing;
@@ -197,7 +199,7 @@ Outcome run_network(const PointContext& context, Device& device) {
     outcome.verification["float_accuracy_top1_frac"] = workload->float_accuracy;
   }
   if (outcome.status == results::Status::failed) return outcome;
-  const Pricing pricing = pricing_of(context, *executable, *workload);
+  const Pricing pricing = pricing_of(context, device, *executable, *workload);
   outcome.work.compulsory_bytes = pricing.compulsory_bytes;
   add_energy(outcome, counts, pricing);
   add_operands(outcome, NetworkStatistics(execution.products, executable->layer_names()));
@@ -239,7 +241,7 @@ Outcome estimate_network(const PointContext& context, Device& device,
   counts.execution = estimated_runs(*executable, *workload, expects ? &middle : given);
   Outcome outcome;
   describe_network(outcome, context, *workload, *executable);
-  const Pricing pricing = pricing_of(context, *executable, *workload);
+  const Pricing pricing = pricing_of(context, device, *executable, *workload);
   outcome.work.compulsory_bytes = pricing.compulsory_bytes;
   add_energy(outcome, counts, pricing);
   if (given != nullptr) outcome.operands = *given;

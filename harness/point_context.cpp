@@ -65,6 +65,39 @@ double conv_compulsory_bytes(const ConvShape& shape, double bytes, bool resident
   return (std::min(raw, lowered) + outputs + (resident ? 0 : filters)) * bytes;
 }
 
+namespace {
+
+/// Windows of a convolution that an element of its input lies in, at most.
+double window_reuse(const GraphView& graph, const NodeView& node) {
+  if (node.op != jb::Op::conv) return 1;
+  const auto& attributes = node.get<ConvAttributes>();
+  const Dims& filters = graph.value(node.inputs[1]).dims;
+  double reuse = 1;
+  for (std::size_t d = 2; d < filters.size(); ++d) {
+    const std::int64_t stride = d - 2 < attributes.strides.size() ? attributes.strides[d - 2] : 1;
+    reuse *= static_cast<double>(filters[d]) / static_cast<double>(stride);
+  }
+  return std::max(1.0, reuse);
+}
+
+}  // namespace
+
+double network_communication_bytes(const NetworkWorkload& workload, const Executable& executable,
+                                   const Device& device, double bytes) {
+  const double on_chip = device.on_chip_bytes();
+  if (!(on_chip > 0)) return 0;
+  const GraphView graph = workload.graph.bind(workload.per_run);
+  double macs = 0;
+  double reuse = 1;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (executable.placements().at(i) == "digital") continue;
+    for (const LinearProduct& product : products_of(graph, graph.nodes[i])) macs += product.macs();
+    reuse = std::max(reuse, window_reuse(graph, graph.nodes[i]));
+  }
+  return network_communication_bound_bytes(macs, reuse, on_chip, bytes) *
+         static_cast<double>(workload.samples) / static_cast<double>(workload.per_run);
+}
+
 double network_compulsory_bytes(const NetworkWorkload& workload, double bytes) {
   const GraphView graph = workload.graph.bind(workload.per_run);
   double elements = 0;

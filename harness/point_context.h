@@ -67,6 +67,11 @@ double conv_compulsory_bytes(const ConvShape& shape, double bytes, bool resident
 /// side reads alone does not reach it.
 double network_compulsory_bytes(const NetworkWorkload& workload, double bytes);
 
+/// Least bytes that all runs of a network move to and from the DRAM of its machine, whatever the
+/// schedule; 0 where the memory on its chip is not known.
+double network_communication_bytes(const NetworkWorkload& workload, const Executable& executable,
+                                   const Device& device, double bytes);
+
 /// How the point's network is compiled for its machine. CannotRun when not even its largest layer
 /// fits into memory.
 CompileOptions compile_options(const PointContext& context, const GraphView& graph);

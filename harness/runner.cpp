@@ -195,7 +195,7 @@ class PointRun {
     }
     if (const Metering* metering = job_.options.metering.get();
         metering != nullptr && metering->mode == EnergyMode::meter) {
-      if (const Support meter = can_be_metered(backend_.info(), point, *metering); !meter) {
+      if (const Support meter = can_be_metered(point, *metering); !meter) {
         return Outcome::stopped(
             context.measured() ? results::Status::unavailable : results::Status::unsupported,
             meter.reason);

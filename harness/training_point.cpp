@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "backends/energy/ledger.h"
 #include "harness/accuracy.h"
+#include "harness/metered_training.h"
 #include "harness/point_context.h"
 #include "harness/workload_cache.h"
 #include "models/trainer.h"
@@ -135,7 +137,9 @@ struct History {
 
 class Run {
  public:
-  Run(const PointContext& context, Setting& setting) : context_(context), setting_(setting) {}
+  /// `windows`: of a meter, or null.
+  Run(const PointContext& context, Setting& setting, TrainingWindows* windows = nullptr)
+      : context_(context), setting_(setting), windows_(windows) {}
 
   /// False when it was told to stop.
   bool train(History& history) {
@@ -144,7 +148,9 @@ class Run {
     models::SampleOrder order(setting_.data->train.images.rows(), context_.point.seed);
     for (int epoch = 0; epoch < training.epochs; ++epoch) {
       EpochResult result;
+      if (windows_ != nullptr) windows_->resume();
       if (!run_epoch(order.shuffled(epoch), epoch, result)) return false;
+      if (windows_ != nullptr) windows_->pause();
       verify(static_cast<std::uint64_t>(epoch), history, result);
       history.epochs.push_back(result);
       if (training.target_accuracy && !history.reached &&
@@ -160,6 +166,18 @@ class Run {
     return true;
   }
 
+  /// The same steps once more, until the meter has seen enough of them.
+  void repeat() {
+    repeating_ = true;
+    models::SampleOrder order(setting_.data->train.images.rows(), context_.point.seed);
+    for (int epoch = 0; epoch < context_.point.training.epochs && !windows_->enough(); ++epoch) {
+      EpochResult result;
+      windows_->resume();
+      run_epoch(order.shuffled(epoch), epoch, result);
+      windows_->pause();
+    }
+  }
+
  private:
   [[nodiscard]] TrainingProgress progress(int epoch, double loss) const {
     const int epochs = context_.point.training.epochs;
@@ -167,7 +185,7 @@ class Run {
             loss,      {}};
   }
   bool tell(const TrainingProgress& now) const {
-    return !context_.options.on_training || context_.options.on_training(now);
+    return repeating_ || !context_.options.on_training || context_.options.on_training(now);
   }
 
   bool run_epoch(const std::vector<std::int64_t>& samples, int epoch, EpochResult& result) {
@@ -188,6 +206,8 @@ class Run {
                                      rate);
       seen += rows;
       result.loss = loss / static_cast<double>(seen);
+      if (windows_ != nullptr) windows_->step_done(rows);
+      if (repeating_ && windows_->enough()) return true;
       if (seen < count && !tell(progress(epoch, result.loss))) return false;
     }
     return true;
@@ -208,7 +228,25 @@ class Run {
 
   const PointContext& context_;
   Setting& setting_;
+  TrainingWindows* windows_;
+  bool repeating_ = false;
 };
+
+/// Full windows from trainings of the same network, and what they told.
+void meter_rest(Outcome& outcome, const PointContext& context, Device& device,
+                TrainingWindows& windows, double samples) {
+  const Metering& metering = *context.options.metering;
+  try {
+    while (!windows.enough()) {
+      Setting again;
+      prepare(again, context, device);
+      Run(context, again, &windows).repeat();
+    }
+    tell_energy(outcome, metering, windows.finish(samples));
+  } catch (const Error& error) {
+    tell_unmetered(outcome, metering, error);
+  }
+}
 
 Pricing pricing_of(const PointContext& context, const Setting& setting, double epochs) {
   Pricing pricing;
@@ -352,8 +390,14 @@ Outcome run_training(const PointContext& context, Device& device) {
   Setting setting;
   prepare(setting, context, device);
   const Calibrations calibration = bring_to_age(context, device);
+  const Metering* metering = context.options.metering.get();
+  std::optional<TrainingWindows> windows;
+  if (metering != nullptr && can_be_metered(context.point, *metering)) {
+    windows.emplace(context.point, *metering);
+    windows->idle_before();
+  }
   History history;
-  if (!Run(context, setting).train(history)) {
+  if (!Run(context, setting, windows ? &*windows : nullptr).train(history)) {
     return Outcome::stopped(results::Status::skipped, "the training was stopped before its end");
   }
   const TrainingCounts& counts = setting.trainer->counts();
@@ -365,6 +409,11 @@ Outcome run_training(const PointContext& context, Device& device) {
   add_history(outcome, context, setting, history);
   add_execution_lints(outcome, setting.trainer->lints());
   add_device_lints(outcome, context.spec, setting.trainer->prices());
+  if (windows) {
+    const auto epochs = static_cast<double>(history.epochs.size());
+    meter_rest(outcome, context, device, *windows,
+               epochs * static_cast<double>(setting.data->train.images.rows()));
+  }
   if (context.options.on_trained) context.options.on_trained(setting.network);
   return outcome;
 }

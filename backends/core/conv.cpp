@@ -19,6 +19,12 @@ GemmShape ConvShape::gemm() const noexcept {
           in_channels / groups * kernel_h * kernel_w};
 }
 
+ConvExtent ConvShape::extent() const noexcept {
+  const double input = static_cast<double>(images) * static_cast<double>(in_channels / groups) *
+                       static_cast<double>(height) * static_cast<double>(width);
+  return {gemm(), input, groups};
+}
+
 void check_computable(const ConvShape& shape, const std::string& where) {
   // 2^20 per dimension keeps every product below in range before it is formed.
   constexpr std::int64_t kMaxDimension = std::int64_t{1} << 20;

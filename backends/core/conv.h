@@ -11,6 +11,13 @@
 
 namespace jb {
 
+/// What the traffic of a convolution depends on, whatever its dimensions and padding.
+struct ConvExtent {
+  GemmShape product;  ///< of each group
+  double input = 0;   ///< elements that each group reads of the input, padding left out
+  std::int64_t groups = 1;
+};
+
 /// NCHW input, KCRS weights, symmetric stride, padding and dilation.
 struct ConvShape {
   std::int64_t images = 1;        ///< N
@@ -29,6 +36,7 @@ struct ConvShape {
   [[nodiscard]] std::int64_t out_w() const noexcept;
   /// Shape of one group's product: m = N P Q, n = K / groups, k = C R S / groups.
   [[nodiscard]] GemmShape gemm() const noexcept;
+  [[nodiscard]] ConvExtent extent() const noexcept;
   [[nodiscard]] double macs() const noexcept { return gemm().macs() * static_cast<double>(groups); }
   bool operator==(const ConvShape&) const = default;
 };

@@ -13,6 +13,7 @@ namespace jb {
 namespace {
 
 constexpr std::int64_t kRowsPerPiece = 16;
+constexpr std::int64_t kPiece = 16384;  // elements that a thread takes at a time, at least
 
 template <class T>
 const kernels::QuantiseKernel<T>& kernel() {
@@ -67,7 +68,9 @@ const T* contiguous_row(MatrixView<const T> a, std::int64_t i, std::vector<T>& s
 /// Calls body(i, pointer to the elements of row i) for each row, in parallel.
 template <class T, class F>
 void each_row(MatrixView<const T> a, F body) {
-  parallel_for(a.rows, kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t rows =
+      std::clamp<std::int64_t>(kPiece / std::max<std::int64_t>(1, a.cols), 1, kRowsPerPiece);
+  parallel_for(a.rows, rows, [&](std::int64_t begin, std::int64_t end) {
     std::vector<T> scratch;
     for (std::int64_t i = begin; i < end; ++i) body(i, contiguous_row(a, i, scratch));
   });
@@ -76,6 +79,56 @@ void each_row(MatrixView<const T> a, F body) {
 template <class T>
 std::int64_t count_beyond(const T* x, std::int64_t n, double range) {
   return std::count_if(x, x + n, [range](T v) { return std::abs(static_cast<double>(v)) > range; });
+}
+
+/// Rows that are fewer than threads and long (images) are cut into pieces of rows: their ranges
+/// come first then, as for one scale over all rows.
+template <class T>
+bool has_long_rows(MatrixView<const T> a) {
+  return a.col_stride == 1 && a.rows < thread_count() && a.cols >= 2 * kPiece;
+}
+
+template <class T>
+Range range_of(const T* x, std::int64_t n) {
+  Range range;
+  kernel<T>().range(x, n, range.least, range.largest);
+  return range;
+}
+
+Range widened(const Range& a, const Range& b) {
+  return {std::min(a.least, b.least), std::max(a.largest, b.largest)};
+}
+
+/// Of each row.
+template <class T>
+std::vector<Range> ranges_of(MatrixView<const T> a) {
+  std::vector<Range> ranges(static_cast<std::size_t>(a.rows));
+  if (!has_long_rows(a)) {
+    each_row(a, [&](std::int64_t i, const T* x) {
+      ranges[static_cast<std::size_t>(i)] = range_of(x, a.cols);
+    });
+    return ranges;
+  }
+  for (std::int64_t i = 0; i < a.rows; ++i) {
+    std::vector<Range> pieces(static_cast<std::size_t>((a.cols + kPiece - 1) / kPiece));
+    parallel_for(a.cols, kPiece, [&](std::int64_t begin, std::int64_t end) {
+      pieces[static_cast<std::size_t>(begin / kPiece)] =
+          range_of(a.data + i * a.row_stride + begin, end - begin);
+    });
+    for (const Range& piece : pieces) {
+      ranges[static_cast<std::size_t>(i)] = widened(ranges[static_cast<std::size_t>(i)], piece);
+    }
+  }
+  return ranges;
+}
+
+template <class Code, class T>
+void write_codes(const T* x, std::int64_t n, const CodeOf& by, Code* out) {
+  if constexpr (std::is_same_v<Code, std::int8_t>) {
+    kernel<T>().signed_codes(x, n, by.scale, kLargestCode, out);
+  } else {
+    kernel<T>().unsigned_codes(x, n, by.scale, by.zero_point, out);
+  }
 }
 
 template <class Code, class T>
@@ -87,29 +140,17 @@ void quantise(MatrixView<const T> a, InputScale scale, std::optional<double> giv
   }
   out.scales.resize(rows);
   out.zero_points.resize(rows);
-  const kernels::QuantiseKernel<T>& run = kernel<T>();
+  const bool row_by_row = scale == InputScale::per_row && !given;
+  const bool long_rows = has_long_rows(a);
   std::vector<Range> ranges;
   Range all;
-  const bool row_by_row = scale == InputScale::per_row && !given;
-  if (!row_by_row) {
-    ranges.resize(rows);
-    each_row(a, [&](std::int64_t i, const T* x) {
-      Range& range = ranges[static_cast<std::size_t>(i)];
-      run.range(x, a.cols, range.least, range.largest);
-    });
-    for (const Range& range : ranges) {
-      all.least = std::min(all.least, range.least);
-      all.largest = std::max(all.largest, range.largest);
-    }
-  }
+  if (!row_by_row || long_rows) ranges = ranges_of(a);
+  for (const Range& range : ranges) all = widened(all, range);
   std::atomic<std::int64_t> saturated{0};
-  each_row(a, [&](std::int64_t i, const T* x) {
+  const auto code_of_row = [&](std::int64_t i, const T* x) {
     const auto row = static_cast<std::size_t>(i);
     Range range = all;
-    if (row_by_row) {
-      range = {};
-      run.range(x, a.cols, range.least, range.largest);
-    }
+    if (row_by_row) range = long_rows ? ranges[row] : range_of(x, a.cols);
     if (given) {
       if (ranges[row].magnitude() > *given) saturated += count_beyond(x, a.cols, *given);
       range = {all.least < 0 ? -*given : 0, *given};
@@ -117,12 +158,21 @@ void quantise(MatrixView<const T> a, InputScale scale, std::optional<double> giv
     const CodeOf by = code_of<Code>(range);
     out.scales[row] = by.scale;
     out.zero_points[row] = static_cast<std::int32_t>(by.zero_point);
-    if constexpr (std::is_same_v<Code, std::int8_t>) {
-      run.signed_codes(x, a.cols, by.scale, kLargestCode, &out.codes(i, 0));
-    } else {
-      run.unsigned_codes(x, a.cols, by.scale, by.zero_point, &out.codes(i, 0));
+    return by;
+  };
+  if (long_rows) {
+    for (std::int64_t i = 0; i < a.rows; ++i) {
+      const T* const x = a.data + i * a.row_stride;
+      const CodeOf by = code_of_row(i, x);
+      parallel_for(a.cols, kPiece, [&](std::int64_t begin, std::int64_t end) {
+        write_codes(x + begin, end - begin, by, &out.codes(i, begin));
+      });
     }
-  });
+  } else {
+    each_row(a, [&](std::int64_t i, const T* x) {
+      write_codes(x, a.cols, code_of_row(i, x), &out.codes(i, 0));
+    });
+  }
   out.saturated = saturated;
 }
 

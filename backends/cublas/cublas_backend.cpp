@@ -21,7 +21,7 @@ class CublasBackend final : public Backend {
          ElementType::f8e4m3, ElementType::f8e5m2, ElementType::s8},
         "host-gpu",
         "",
-        2};
+        3};
     return info;
   }
   [[nodiscard]] Support available() const override {

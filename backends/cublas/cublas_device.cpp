@@ -59,9 +59,9 @@ class CublasDevice final : public Device {
   }
 
   /// Descriptions run convolutions as libraries do. This computer's GPU is given lowered matrices.
-  [[nodiscard]] std::optional<Activity> count_conv(const ConvShape& shape) const override {
+  [[nodiscard]] std::optional<Activity> count_conv(const ConvExtent& conv) const override {
     if (gpu_ != nullptr) return std::nullopt;
-    return model_->convolve(shape);
+    return model_->convolve(conv);
   }
   [[nodiscard]] double on_chip_bytes() const override { return model_->on_chip_bytes(); }
 

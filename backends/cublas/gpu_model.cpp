@@ -274,8 +274,8 @@ Activity GpuModel::execute(const GemmShape& shape, OperandMode mode) const {
       loads ? static_cast<double>(shape.k) * static_cast<double>(shape.n) * geometry_.bytes_in : 0);
 }
 
-Activity GpuModel::convolve(const ConvShape& shape) const {
-  return count(gpu_conv_traffic(shape, geometry_), 0);
+Activity GpuModel::convolve(const ConvExtent& conv) const {
+  return count(gpu_conv_traffic(conv, geometry_), 0);
 }
 
 Activity GpuModel::load(const GemmShape& shape) const {

@@ -36,7 +36,7 @@ class GpuModel {
   [[nodiscard]] Activity execute(const GemmShape& shape, OperandMode mode) const;
   /// Counts of one convolution as an implicit product, the way that libraries of convolutions run
   /// it.
-  [[nodiscard]] Activity convolve(const ConvShape& shape) const;
+  [[nodiscard]] Activity convolve(const ConvExtent& conv) const;
   /// Counts of writing a stationary operand (k n elements) to HBM once.
   [[nodiscard]] Activity load(const GemmShape& shape) const;
   /// Counts of B += delta on the host and of writing it again.

@@ -1,6 +1,7 @@
 #include "backends/cublas/gpu_network.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -97,10 +98,14 @@ class GpuNetwork final : public Executable {
         count(activity, periphery_, host::bound_work(bound, node), layer_of(i));
         continue;
       }
-      for (const LinearProduct& product : products_of(bound, node)) {
-        activity += count_product(product).relabelled(layer_of(i));
+      if (const auto whole = whole_conv(bound, node)) {
+        activity += whole->relabelled(layer_of(i));
+      } else {
+        for (const LinearProduct& product : products_of(bound, node)) {
+          activity += count_product(product).relabelled(layer_of(i));
+        }
+        activity += count_lowering(bound, node).relabelled(layer_of(i));
       }
-      activity += count_lowering(bound, node).relabelled(layer_of(i));
       count(activity, periphery_, host::linear_work(bound, node), layer_of(i));
     }
     return activity;
@@ -119,6 +124,17 @@ class GpuNetwork final : public Executable {
     Activity each = model_->convert(rows);
     each += model_->execute(product.shape, mode_of(product));
     return each.scaled(product.products());
+  }
+
+  /// A convolution as a library runs it, where the machine is described as doing so.
+  [[nodiscard]] std::optional<Activity> whole_conv(const GraphView& bound,
+                                                   const NodeView& node) const {
+    if (node.op != Op::conv) return std::nullopt;
+    const LinearProduct product = products_of(bound, node).at(0);
+    if (!product.stationary || product.shape.n == 0 || product.shape.k == 0) return std::nullopt;
+    const auto input = static_cast<double>(elements_of(bound.value(node.inputs[0]).dims));
+    return device_.count_conv(
+        {product.shape, input / static_cast<double>(product.operands), product.operands});
   }
 
   /// Lowering and reordering of a convolution: passes over f32 values in HBM.

@@ -39,6 +39,13 @@ double conv_communication_bound_bytes(const ConvShape& shape, double fast_bytes,
   return 2 * shape.macs() / std::sqrt(fast_bytes / least_bytes * windows) * least_bytes;
 }
 
+double network_communication_bound_bytes(double macs, double window_reuse, double fast_bytes,
+                                         double least_bytes) noexcept {
+  const double held = fast_bytes / least_bytes;
+  const double moved = 2 * macs / std::sqrt(held * std::max(1.0, window_reuse)) - held;
+  return std::max(0.0, moved * least_bytes);
+}
+
 std::vector<std::string> violated_bounds(const Ledger& ledger, const BoundsCheck& check) {
   std::vector<std::string> violations;
   const double floor_J = landauer_J(check.temperature_K);

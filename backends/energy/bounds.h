@@ -35,6 +35,14 @@ double communication_bound_bytes(const GemmShape& shape, double fast_bytes,
 double conv_communication_bound_bytes(const ConvShape& shape, double fast_bytes,
                                       double least_bytes) noexcept;
 
+/// Least bytes of several products and convolutions with `macs` multiply-adds together, in any
+/// order: what the memory holds may serve the next one, so that its whole size is taken off;
+/// `window_reuse` is the largest R S / stride^2 (1: no convolution). The products' operands are
+/// disjoint, so the inequality of Loomis and Whitney behind the bounds above holds for all of them
+/// at once.
+double network_communication_bound_bytes(double macs, double window_reuse, double fast_bytes,
+                                         double least_bytes) noexcept;
+
 /// What a set of rows must satisfy; `off_chip_operands` tells whether operands live in DRAM.
 struct BoundsCheck {
   double macs = 0;                  ///< logical MACs of the work

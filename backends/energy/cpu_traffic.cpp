@@ -69,20 +69,17 @@ CpuTraffic cpu_traffic(const GemmShape& shape, const CpuGeometry& geometry) {
   return t;
 }
 
-CpuTraffic cpu_conv_traffic(const ConvShape& shape, const CpuGeometry& geometry) {
-  const GemmShape gemm = shape.gemm();
+CpuTraffic cpu_conv_traffic(const ConvExtent& conv, const CpuGeometry& geometry) {
+  const GemmShape& gemm = conv.product;
   CpuTraffic t = cpu_traffic(gemm, geometry);
   const CpuBlocking& block = geometry.blocking;
-  const double input = static_cast<double>(shape.images) *
-                       static_cast<double>(shape.in_channels / shape.groups) *
-                       static_cast<double>(shape.height) * static_cast<double>(shape.width);
   const double nc = static_cast<double>(std::min(gemm.n, block.nc));
   const double held = static_cast<double>(std::min(gemm.k, block.kc)) * nc +
-                      static_cast<double>(gemm.m) * nc * geometry.c_width + input;
+                      static_cast<double>(gemm.m) * nc * geometry.c_width + conv.input;
   const bool stays = held <= static_cast<double>(geometry.last_level_elements);
   // A stride larger than the kernel passes over elements: never more than the windows hold.
-  t.dram_a_read = std::min(t.dram_a_read, input * (stays ? 1 : ceil_div(gemm.n, block.nc)));
-  t.scale(static_cast<double>(shape.groups));
+  t.dram_a_read = std::min(t.dram_a_read, conv.input * (stays ? 1 : ceil_div(gemm.n, block.nc)));
+  t.scale(static_cast<double>(conv.groups));
   return t;
 }
 

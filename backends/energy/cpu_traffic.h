@@ -79,7 +79,7 @@ CpuTraffic cpu_traffic(const GemmShape& shape, const CpuGeometry& geometry);
 /// are gathered while A is packed: what DRAM gives of A is the input itself, once if it fits the
 /// last level beside the packed filters and results, else once per block of filters. Traffic above
 /// the last level is that of the products.
-CpuTraffic cpu_conv_traffic(const ConvShape& shape, const CpuGeometry& geometry);
+CpuTraffic cpu_conv_traffic(const ConvExtent& conv, const CpuGeometry& geometry);
 
 /// Least elements that cross the boundary of a fast memory of `fast_elements` (> 0) elements:
 /// max(2 m n k / sqrt(S) + m n, m k + k n + m n). Kwasniewski et al., SC'19 (COSMA), with the tight

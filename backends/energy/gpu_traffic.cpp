@@ -74,15 +74,13 @@ GpuTraffic gpu_traffic(const GemmShape& shape, const GpuGeometry& geometry) {
   return t;
 }
 
-GpuTraffic gpu_conv_traffic(const ConvShape& shape, const GpuGeometry& geometry) {
-  const GemmShape gemm = shape.gemm();
+GpuTraffic gpu_conv_traffic(const ConvExtent& conv, const GpuGeometry& geometry) {
+  const GemmShape& gemm = conv.product;
   GpuTraffic t = gpu_traffic(gemm, geometry);
   const double windows =
       static_cast<double>(gemm.m) * static_cast<double>(gemm.k) * geometry.bytes_in;
   if (!(windows > 0)) return t;
-  const double input =
-      static_cast<double>(shape.images) * static_cast<double>(shape.in_channels / shape.groups) *
-      static_cast<double>(shape.height) * static_cast<double>(shape.width) * geometry.bytes_in;
+  const double input = conv.input * geometry.bytes_in;
   const double filters =
       static_cast<double>(gemm.k) * static_cast<double>(gemm.n) * geometry.bytes_in;
   const bool stays = input + filters <= geometry.l2_bytes;
@@ -90,7 +88,7 @@ GpuTraffic gpu_conv_traffic(const ConvShape& shape, const GpuGeometry& geometry)
   t.dram_a_read = std::min(t.dram_a_read, input * (stays ? 1 : t.dram_a_read / windows));
   if (stays) t.dram_b_read = filters;
   t.dram_read = t.dram_a_read + t.dram_b_read;
-  const auto groups = static_cast<double>(shape.groups);
+  const auto groups = static_cast<double>(conv.groups);
   for (double* count : {&t.dram_a_read, &t.dram_b_read, &t.dram_read, &t.dram_write, &t.l2_a_read,
                         &t.l2_b_read, &t.l2_read, &t.shared_a_read, &t.shared_b_read,
                         &t.shared_read, &t.register_file, &t.lane_instructions, &t.executed_macs}) {

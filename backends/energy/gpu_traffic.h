@@ -66,6 +66,6 @@ GpuTraffic gpu_traffic(const GemmShape& shape, const GpuGeometry& geometry);
 /// The same of one convolution with all its groups, run as products of its groups on windows that
 /// are gathered on the way into shared memory (an implicit product, Chetlur et al.,
 /// arXiv:1410.0759): DRAM gives the input itself.
-GpuTraffic gpu_conv_traffic(const ConvShape& shape, const GpuGeometry& geometry);
+GpuTraffic gpu_conv_traffic(const ConvExtent& conv, const GpuGeometry& geometry);
 
 }  // namespace jb

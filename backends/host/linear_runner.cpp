@@ -3,13 +3,17 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
+#include "backends/core/conv.h"
 #include "backends/core/gemm.h"
 #include "backends/core/linear_lowering.h"
 #include "backends/host/linear/linear_work.h"
 #include "backends/host/linear/multiplier.h"
 #include "backends/host/ops/kernel_call.h"
+#include "backends/host/own_convolution.h"
 
 namespace jb::host {
 namespace {
@@ -19,6 +23,11 @@ DataType host_type(DataType type) { return type == DataType::f64 ? type : DataTy
 
 KnownValue known(const GraphView& graph, int value) {
   return {graph.value(value).type, graph.value(value).dims, nullptr};
+}
+
+/// Elements of each channel: of Y (N M spatial), the rows of lowered A.
+std::int64_t positions_of(const Dims& y) {
+  return y[0] * elements_of(Dims(y.begin() + 2, y.end()));
 }
 
 /// Random numbers of one operand: those of the first are keyed by the node's name alone.
@@ -60,12 +69,16 @@ class ProductRunner final : public LinearRunner {
   /// Those of a part's products; default statistics where no count of the machine depends on data.
   [[nodiscard]] OperandStatistics statistics_of(const NetworkStatistics* given, std::size_t part,
                                                 const GemmShape& shape) const;
+  bool plan_own_convolution(const GraphView& graph, Operands& operands);
   template <class T>
   void make_plans(Operands& operands, const Tensor& constant);
   template <class T>
   std::vector<Tensor> run_typed(const std::vector<const Tensor*>& inputs,
                                 const std::vector<KnownValue>& outputs, const Draw& draw,
                                 Execution& execution, PeripheryWork& work, const NodeView* then);
+  /// Counts of a convolution where they are not those of its products (Device::count_conv), with
+  /// the rows of lowered A and the sizes of the input.
+  [[nodiscard]] std::optional<Activity> whole_conv(std::int64_t rows, const Dims& x) const;
 
   Device* device_;  ///< null: the host
   NodeView node_;
@@ -74,6 +87,7 @@ class ProductRunner final : public LinearRunner {
   DataType type_;
   std::int64_t batch_;
   std::vector<Operands> parts_;
+  std::unique_ptr<OwnConvolution> own_;                   ///< null: convolutions are lowered
   std::vector<std::pair<std::size_t, KnownValue>> held_;  ///< inputs that plans hold
   std::vector<std::pair<std::size_t, Constant>> streamed_;
   Activity setup_;
@@ -111,16 +125,23 @@ class PlanMultiplier final : public Multiplier<T> {
     }
     Execution one =
         plan_of(part, operand).execute(a, c, draw_of(operands, position), Direction::forward);
-    execution_.activity += one.activity;
     if (one.statistics_known) {
       execution_.products.add(0, part, {a.rows, c.cols, a.cols}, one.statistics);
     }
-    for (std::string& lint : one.lints) {
-      if (std::find(execution_.lints.begin(), execution_.lints.end(), lint) ==
-          execution_.lints.end()) {
-        execution_.lints.push_back(std::move(lint));
-      }
+    add(std::move(one));
+  }
+
+  bool convolve(const Tensor& x, T* y,
+                FunctionRef<void(std::int64_t, std::int64_t)> done) override {
+    if constexpr (std::is_same_v<T, float>) {
+      if (runner_.own_ == nullptr) return false;
+      runner_.own_->run(x, y, [&](Execution one, std::int64_t first, std::int64_t count) {
+        add(std::move(one));
+        done(first, count);
+      });
+      return true;
     }
+    return false;
   }
 
  private:
@@ -128,6 +149,16 @@ class PlanMultiplier final : public Multiplier<T> {
     std::int64_t operand = -1;
     std::unique_ptr<Plan> plan;
   };
+
+  void add(Execution one) {
+    execution_.activity += one.activity;
+    for (std::string& lint : one.lints) {
+      if (std::find(execution_.lints.begin(), execution_.lints.end(), lint) ==
+          execution_.lints.end()) {
+        execution_.lints.push_back(std::move(lint));
+      }
+    }
+  }
 
   /// Whether each sample brings operands of its own, as the matrices of attention do.
   [[nodiscard]] bool per_sample(const Operands& operands) const {
@@ -226,6 +257,7 @@ void ProductRunner::plan_operands(const GraphView& graph, Operands& operands, Ma
     if (streamed) streamed_.emplace_back(operands.input, value.constant);
   }
   const std::int64_t units = device_->operand_units(shape);
+  if (!streamed && plan_own_convolution(graph, operands)) return;
   if (!streamed) {
     const Tensor constant = converted(value.constant.value(), type_);
     if (type_ == DataType::f64) {
@@ -246,6 +278,19 @@ void ProductRunner::plan_operands(const GraphView& graph, Operands& operands, Ma
     return;
   }
   for (const bool stays : operands.resident) room.units_taken += stays ? units : 0;
+}
+
+/// True where the machine convolves by itself: its plan holds the filters then.
+bool ProductRunner::plan_own_convolution(const GraphView& graph, Operands& operands) {
+  if (type_ != DataType::f32 || node_.op != Op::conv) return false;
+  own_ = OwnConvolution::make(*device_, graph, node_,
+                              {.scope = scope_of(node_, operands.product, 0),
+                               .input_range = options_.input_range(node_.name)});
+  if (own_ == nullptr) return false;
+  operands.resident.assign(static_cast<std::size_t>(operands.product.operands), own_->resident());
+  setup_ += own_->setup();
+  implementation_ = own_->implementation();
+  return true;
 }
 
 template <class T>
@@ -318,9 +363,16 @@ std::vector<Tensor> ProductRunner::run(const std::vector<const Tensor*>& inputs,
     known_inputs[i] = &values.back();
   }
   const std::vector<KnownValue> outputs = infer_outputs(node_, known_inputs);
+  Execution products;
   std::vector<Tensor> results = type_ == DataType::f64
-                                    ? run_typed<double>(seen, outputs, draw, execution, work, then)
-                                    : run_typed<float>(seen, outputs, draw, execution, work, then);
+                                    ? run_typed<double>(seen, outputs, draw, products, work, then)
+                                    : run_typed<float>(seen, outputs, draw, products, work, then);
+  const std::optional<Activity> whole =
+      node_.op == Op::conv ? whole_conv(positions_of(outputs[0].dims), seen[0]->dims())
+                           : std::nullopt;
+  execution.activity += whole ? *whole : products.activity;
+  execution.products.add(products.products);
+  execution.lints.insert(execution.lints.end(), products.lints.begin(), products.lints.end());
   work += work_around_products(node_, known_inputs, outputs);
   const DataType given = inputs[0] != nullptr ? inputs[0]->type() : type_;
   for (Tensor& result : results) result = converted(result, left_ ? inputs[1]->type() : given);
@@ -359,10 +411,27 @@ Activity ProductRunner::setup_with(const GraphView& bound, const NetworkStatisti
   return activity;
 }
 
+std::optional<Activity> ProductRunner::whole_conv(std::int64_t rows, const Dims& x) const {
+  if (node_.op != Op::conv || device_ == nullptr || !parts_.front().constant) return std::nullopt;
+  const LinearProduct& product = parts_.front().product;
+  ConvExtent conv;
+  conv.product = product.shape;
+  conv.product.m = rows;
+  conv.groups = product.operands;
+  conv.input = static_cast<double>(elements_of(x)) / static_cast<double>(conv.groups);
+  if (conv.product.n == 0 || conv.product.k == 0) return std::nullopt;
+  return device_->count_conv(conv);
+}
+
 void ProductRunner::estimate(const GraphView& bound, const NetworkStatistics* given,
                              Activity& activity, PeripheryWork& work) const {
   const std::vector<LinearProduct> products = products_of(bound, node_);
   const Dims& x = bound.value(node_.inputs[0]).dims;
+  if (const auto whole = whole_conv(products.front().shape.m, x)) {
+    activity += *whole;
+    work += linear_work(bound, node_);
+    return;
+  }
   for (std::size_t part = 0; part < parts_.size(); ++part) {
     const Operands& operands = parts_[part];
     const LinearProduct& product = products[part];

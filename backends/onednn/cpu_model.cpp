@@ -353,12 +353,13 @@ Activity CpuModel::execute(const GemmShape& shape, OperandMode mode) const {
   return activity;
 }
 
-Activity CpuModel::convolve(const ConvShape& shape) const {
-  const CpuTraffic t = cpu_conv_traffic(shape, geometry_);
-  const GemmShape gemm = shape.gemm();
+Activity CpuModel::convolve(const ConvExtent& conv) const {
+  const CpuTraffic t = cpu_conv_traffic(conv, geometry_);
+  const GemmShape& gemm = conv.product;
+  const auto groups = static_cast<double>(conv.groups);
   const double results =
-      static_cast<double>(gemm.m) * static_cast<double>(gemm.n) * static_cast<double>(shape.groups);
-  Activity activity = count(t, shape.macs(), results);
+      gemm.k == 0 ? 0 : static_cast<double>(gemm.m) * static_cast<double>(gemm.n) * groups;
+  Activity activity = count(t, gemm.macs() * groups, results);
   const double dram_bytes =
       (t.dram_a_read + t.dram_b_read) * bytes_ + (t.dram_c_read + t.dram_c_write) * kSumBytes;
   activity.add(l3_fill_, dram_bytes);

@@ -40,7 +40,7 @@ class CpuModel {
   /// bandwidth.
   [[nodiscard]] Activity execute(const GemmShape& shape, OperandMode mode) const;
   /// Counts of one convolution with packed filters.
-  [[nodiscard]] Activity convolve(const ConvShape& shape) const;
+  [[nodiscard]] Activity convolve(const ConvExtent& conv) const;
   /// Counts of packing B once (reading and writing k n elements).
   [[nodiscard]] Activity pack(const GemmShape& shape) const;
   /// Counts of B += delta in DRAM: both read, the sum packed again and written.

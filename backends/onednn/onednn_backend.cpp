@@ -100,8 +100,8 @@ class OnednnDevice final : public Device {
     return onednn::make_plan(model_, settings_, shape, b, mode, options);
   }
 
-  [[nodiscard]] std::optional<Activity> count_conv(const ConvShape& shape) const override {
-    return model_->convolve(shape);
+  [[nodiscard]] std::optional<Activity> count_conv(const ConvExtent& conv) const override {
+    return model_->convolve(conv);
   }
   std::unique_ptr<ConvPlan> plan_conv(const ConvShape& shape, const float* filters,
                                       const PlanOptions& options) override {
@@ -159,7 +159,7 @@ class OnednnBackend final : public Backend {
                          std::move(precisions),
                          "host",
                          "",
-                         2};
+                         3};
     }();
     return info;
   }

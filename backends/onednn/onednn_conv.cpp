@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backends/core/error.h"
+#include "backends/core/threads.h"
 #include "backends/onednn/instruction_set.h"
 #include "backends/onednn/multiplier.h"
 #include "backends/onednn/onednn_plan.h"
@@ -139,7 +140,7 @@ class ConvPlanBase : public ConvPlan {
     kernel_.execute();
     Execution result;
     result.statistics_known = false;
-    result.activity = model_->convolve(shape_);
+    result.activity = model_->convolve(shape_.extent());
     finish(result.lints);
     if (std::string lint = slow_lint(kernel_.implementation()); !lint.empty()) {
       result.lints.push_back(std::move(lint));
@@ -229,11 +230,7 @@ class IntegerConvPlan final : public ConvPlanBase {
     for (std::int64_t n = 0; n < shape().images; ++n) {
       const auto image = static_cast<std::size_t>(n);
       std::int32_t* const first = sums + n * positions * channels;
-      if (zero_points_[image] != 0) {
-        for (std::int64_t i = 0; i < positions * channels; ++i) {
-          first[i] -= zero_points_[image] * of_ones_[static_cast<std::size_t>(i)];
-        }
-      }
+      if (zero_points_[image] != 0) take_off_zero_point(zero_points_[image], first);
       const auto rows = static_cast<std::size_t>(positions);
       row_scales_.assign(rows, image_scales_[image]);
       no_zero_points_.assign(rows, 0);
@@ -249,6 +246,15 @@ class IntegerConvPlan final : public ConvPlanBase {
   }
 
  private:
+  void take_off_zero_point(std::int32_t zero_point, std::int32_t* sums) const {
+    constexpr std::int64_t kSumsPerPiece = 16384;
+    parallel_for(static_cast<std::int64_t>(of_ones_.size()), kSumsPerPiece,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   const std::int32_t* const ones = of_ones_.data();
+                   for (std::int64_t i = begin; i < end; ++i) sums[i] -= zero_point * ones[i];
+                 });
+  }
+
   template <class Code>
   InputCodes<Code>& quantised(MatrixView<const float> images, InputCodes<Code>& out) {
     quantise_inputs(ConstMatrixRef(images), settings_.input_scale, range_, out);

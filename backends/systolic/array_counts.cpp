@@ -168,19 +168,17 @@ ArrayCounts count_product(const GemmShape& shape, const ArrayConfig& config) {
   return counts;
 }
 
-ArrayCounts count_convolution(const ConvShape& shape, const ArrayConfig& config) {
-  const GemmShape gemm = shape.gemm();
+ArrayCounts count_convolution(const ConvExtent& conv, const ArrayConfig& config) {
+  const GemmShape& gemm = conv.product;
   ArrayCounts counts = count_product(gemm, config);
-  const double input =
-      static_cast<double>(shape.images) * static_cast<double>(shape.in_channels / shape.groups) *
-      static_cast<double>(shape.height) * static_cast<double>(shape.width) * config.operand_bytes;
+  const double input = conv.input * config.operand_bytes;
   const double windows =
       static_cast<double>(gemm.m) * static_cast<double>(gemm.k) * config.operand_bytes;
   const double times = windows > 0 ? counts.a_dram_bytes / windows : 0;
   const bool fits = input <= static_cast<double>(config.a_bytes);
   // A stride larger than the kernel passes over elements: never more than the windows hold.
   counts.a_dram_bytes = std::min(counts.a_dram_bytes, input * (fits ? 1 : times));
-  counts.scale(static_cast<double>(shape.groups));
+  counts.scale(static_cast<double>(conv.groups));
   return counts;
 }
 

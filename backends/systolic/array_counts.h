@@ -68,6 +68,6 @@ ArrayCounts count_product(const GemmShape& shape, const ArrayConfig& config);
 /// The same of one convolution: its groups' products one after the other, but DRAM gives the input
 /// itself and not the windows that lie in it: once if it fits the buffer of A (one group's part of
 /// it), else as often as the windows would be read.
-ArrayCounts count_convolution(const ConvShape& shape, const ArrayConfig& config);
+ArrayCounts count_convolution(const ConvExtent& conv, const ArrayConfig& config);
 
 }  // namespace jb::systolic

@@ -89,8 +89,8 @@ class SystolicDevice final : public Device {
     return systolic::make_plan(model_, shape, b, mode, options);
   }
 
-  [[nodiscard]] std::optional<Activity> count_conv(const ConvShape& shape) const override {
-    return model_->convolve(shape);
+  [[nodiscard]] std::optional<Activity> count_conv(const ConvExtent& conv) const override {
+    return model_->convolve(conv);
   }
   [[nodiscard]] double on_chip_bytes() const override { return model_->on_chip_bytes(); }
 
@@ -119,7 +119,7 @@ class SystolicBackend final : public Backend {
         {ElementType::s8, ElementType::bf16, ElementType::f32, ElementType::f64},
         "tpu-v1",
         "ideal",
-        2};
+        3};
     return info;
   }
   [[nodiscard]] Support available() const override { return Support::yes(); }

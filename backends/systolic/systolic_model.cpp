@@ -176,10 +176,13 @@ void SystolicModel::add_prices(const DeviceSpec& spec) {
   pe_sum_ = row("energy.pe_sum_J_per_B", "pe scratchpad", "sum byte", kMove, Boundary::B1);
   registers_ = row("energy.register_J_per_b", "pe registers", "bit", kMove, Boundary::B1);
   sram_a_ = row("energy.sram_a_J_per_B", "sram a", "read byte", kMove, Boundary::B1);
+  sram_a_fill_ = row("energy.sram_a_J_per_B", "sram a", "fill byte", kMove, Boundary::B1);
   sram_b_ = row("energy.sram_b_J_per_B", "sram b", "read byte", kMove, Boundary::B1);
-  sram_b_write_ = row("energy.sram_b_J_per_B", "sram b", "write byte", kMove, Boundary::B1);
+  sram_b_fill_ = row("energy.sram_b_J_per_B", "sram b", "fill byte", kMove, Boundary::B1);
   sram_c_write_ = row("energy.sram_c_J_per_B", "sram c", "write byte", kMove, Boundary::B1);
   sram_c_read_ = row("energy.sram_c_J_per_B", "sram c", "read byte", kMove, Boundary::B1);
+  sram_c_fill_ = row("energy.sram_c_J_per_B", "sram c", "fill byte", kMove, Boundary::B1);
+  sram_c_drain_ = row("energy.sram_c_J_per_B", "sram c", "drain byte", kMove, Boundary::B1);
   accumulators_ = row("energy.accumulator_J_per_B", "accumulators", "byte", kMove, Boundary::B1);
   dram_a_ = row("energy.dram_J_per_B", "dram", "read a byte", kMove, Boundary::B2, 1);
   dram_b_ = row("energy.dram_J_per_B", "dram", "weight byte", kMove, Boundary::B2, 1);
@@ -246,6 +249,13 @@ Activity SystolicModel::count(const ArrayCounts& counts, double weight_bytes) co
   activity.add(sram_b_, counts.b_reads * array_.operand_bytes);
   activity.add(sram_c_write_, counts.c_writes * kResultBytes);
   activity.add(sram_c_read_, counts.c_reads * kResultBytes);
+  // What DRAM gives is written into a buffer first, and what it takes is read from one; partial
+  // sums that do not fit go out and come back.
+  const double spilled = counts.spill_dram_bytes / 2;
+  activity.add(sram_a_fill_, counts.a_dram_bytes);
+  activity.add(sram_b_fill_, weight_bytes);
+  activity.add(sram_c_fill_, spilled);
+  activity.add(sram_c_drain_, counts.c_dram_bytes + spilled);
   activity.add(accumulators_, counts.accumulator_accesses * kResultBytes);
   const double activation_bytes = counts.a_dram_bytes + counts.c_dram_bytes;
   activity.add(dram_a_, counts.a_dram_bytes);
@@ -264,10 +274,10 @@ Activity SystolicModel::execute(const GemmShape& shape, OperandMode mode) const 
   return count(counts, weights_stay(shape, mode) ? 0 : counts.b_dram_bytes);
 }
 
-Activity SystolicModel::convolve(const ConvShape& shape) const {
-  const ArrayCounts counts = count_convolution(shape, array_);
+Activity SystolicModel::convolve(const ConvExtent& conv) const {
+  const ArrayCounts counts = count_convolution(conv, array_);
   return count(counts,
-               weights_stay(shape.gemm(), OperandMode::stationary) ? 0 : counts.b_dram_bytes);
+               weights_stay(conv.product, OperandMode::stationary) ? 0 : counts.b_dram_bytes);
 }
 
 Activity SystolicModel::load(const GemmShape& shape, OperandMode mode) const {
@@ -276,7 +286,7 @@ Activity SystolicModel::load(const GemmShape& shape, OperandMode mode) const {
   const double bytes =
       static_cast<double>(shape.k) * static_cast<double>(shape.n) * array_.operand_bytes;
   activity.add(dram_b_, bytes);
-  activity.add(sram_b_write_, bytes);
+  activity.add(sram_b_fill_, bytes);
   finish(transfer_time_s(bytes, 0), activity);
   return activity;
 }

@@ -47,7 +47,7 @@ class SystolicModel {
   /// Counts of one execute; weights that do not stay are streamed from DRAM in it.
   [[nodiscard]] Activity execute(const GemmShape& shape, OperandMode mode) const;
   /// Counts of one convolution, its groups one after the other.
-  [[nodiscard]] Activity convolve(const ConvShape& shape) const;
+  [[nodiscard]] Activity convolve(const ConvExtent& conv) const;
   /// Counts of loading weights that stay; empty when they do not.
   [[nodiscard]] Activity load(const GemmShape& shape, OperandMode mode) const;
   /// Counts of B += delta on the host: k n new codes written to the weights' DRAM, and loaded again
@@ -70,9 +70,9 @@ class SystolicModel {
   double activation_bytes_per_s_ = 0;  ///< 0: no limit
   bool own_activation_port_ = false;
   ActionId multiply_ = 0, add_ = 0, pe_input_ = 0, pe_weight_ = 0, pe_sum_ = 0, registers_ = 0,
-           sram_a_ = 0, sram_b_ = 0, sram_b_write_ = 0, sram_c_write_ = 0, sram_c_read_ = 0,
-           accumulators_ = 0, dram_a_ = 0, dram_b_ = 0, dram_c_ = 0, dram_sums_ = 0, link_ = 0,
-           static_ = 0;
+           sram_a_ = 0, sram_b_ = 0, sram_a_fill_ = 0, sram_b_fill_ = 0, sram_c_write_ = 0,
+           sram_c_read_ = 0, sram_c_fill_ = 0, sram_c_drain_ = 0, accumulators_ = 0, dram_a_ = 0,
+           dram_b_ = 0, dram_c_ = 0, dram_sums_ = 0, link_ = 0, static_ = 0;
 };
 
 }  // namespace jb::systolic

@@ -59,7 +59,9 @@ void print_case(const CaseResult& result, const ConformanceFlags& flags) {
 }
 
 int conformance(const ConformanceFlags& flags) {
-  refuse_meter(flags.energy, "conformance tests measure no energy");
+  refuse_meter(flags.energy,
+               "conformance tests compare outputs and run each model once, too short for a meter; "
+               "use 'joulebench infer' with its inputs, or 'joulebench run --onnx'");
   if (const Support onnx = models::onnx_support(); !onnx) fail_usage("{}", onnx.reason);
   Tolerance tolerance;
   set_tolerance(tolerance.relative, "--rtol", flags.relative);

@@ -94,8 +94,13 @@ void add_metering_flags(CLI::App& verb, EnergyFlags& flags) {
   const auto add = [&](const char* name, std::string& out, const char* metavar, const char* help) {
     verb.add_option(name, out, help)->type_name(metavar)->group(kGroup);
   };
+  verb.add_flag("--times-only", flags.times_only,
+                "reads no meter: windows and idle time are kept with their times, for a log that "
+                "'joulebench merge RUN -o DIR --power-log FILE' joins afterwards")
+      ->group(kGroup);
   add("--window", flags.window_s, "S", "length of a measurement window");
-  add("--windows", flags.windows, "N", "windows of a point, at least 2");
+  add("--windows", flags.windows, "N",
+      "windows of a point, at least 2: its repeats, one after the other in this process");
   add("--idle", flags.idle_s, "S", "idle time before and after the windows");
   add("--warmup", flags.warmup_s, "S", "longest warm-up until power is steady");
 }
@@ -108,6 +113,8 @@ meter::BenchOptions bench_options(const EnergyFlags& flags) {
   return options;
 }
 
+bool asks_for_windows(const EnergyFlags& flags) { return demands_meter(flags) || flags.times_only; }
+
 bool demands_meter(const EnergyFlags& flags) {
   const EnergyMode mode = energy_mode_from(flags.energy);
   if (!flags.require.empty() && flags.require != "measured") {
@@ -119,32 +126,42 @@ bool demands_meter(const EnergyFlags& flags) {
   return mode == EnergyMode::meter || !flags.require.empty();
 }
 
+namespace {
+
+/// Refuses what --require-energy cannot have, with what to do.
+void check_can_be_metered(const std::vector<PointSpec>& points, const Metering& metering) {
+  for (const PointSpec& point : points) {
+    if (const Support here = on_real_hardware(point); !here) fail_required(here.reason);
+    if (const Support meter = can_be_metered(point, metering); !meter) fail_required(meter.reason);
+  }
+}
+
+}  // namespace
+
 std::shared_ptr<Metering> metering_of(const EnergyFlags& flags,
                                       const std::vector<PointSpec>& points) {
   const bool demanded = demands_meter(flags);
   const EnergyMode mode = energy_mode_from(flags.energy);
   meter::BenchOptions options = bench_options(flags);
   meter::WindowRules rules = with_given_window(rules_of(flags), flags);
+  if (flags.times_only) {
+    if (demanded || mode == EnergyMode::model || !flags.power_log.empty()) {
+      fail_usage(
+          "--times-only leaves the meter for later: give no --energy, --require-energy or "
+          "--power-log beside it");
+    }
+    options.search = false;
+  }
   const bool any_real = std::any_of(points.begin(), points.end(), [](const PointSpec& point) {
-    if (!point.map.empty() || point.estimate) return false;
-    const Backend& backend = find_backend(point.backend);
-    return !backend.info().simulated && backend.available().ok;
+    return on_real_hardware(point).ok;
   });
   if (mode == EnergyMode::model || (!any_real && !demanded)) return nullptr;
   auto metering = std::make_shared<Metering>();
   metering->mode = demanded ? EnergyMode::meter : mode;
+  metering->times_only = flags.times_only;
   metering->rules = std::move(rules);
   metering->bench = std::make_shared<meter::Bench>(std::move(options));
-  if (flags.require.empty()) return metering;
-  for (const PointSpec& point : points) {
-    const BackendInfo& info = find_backend(point.backend).info();
-    if (const Support available = find_backend(point.backend).available(); !available) {
-      fail_required(fmt::format("{} is unavailable: {}", info.id, available.reason));
-    }
-    if (const Support meter = can_be_metered(info, point, *metering); !meter) {
-      fail_required(meter.reason);
-    }
-  }
+  if (!flags.require.empty()) check_can_be_metered(points, *metering);
   return metering;
 }
 

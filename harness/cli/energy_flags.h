@@ -22,6 +22,7 @@ struct EnergyFlags {
   std::string power_log;
   std::string log_boundary = "B4";
   std::string profile = "ci";
+  bool times_only = false;
   std::string window_s, windows, idle_s, warmup_s;  ///< "" = the profile's
 };
 
@@ -38,6 +39,9 @@ meter::BenchOptions bench_options(const EnergyFlags& flags);
 /// True for --energy meter and --require-energy measured. Usage error for words that are neither,
 /// and for a measurement required of the model.
 bool demands_meter(const EnergyFlags& flags);
+
+/// Those, and --times-only: what a verb must be asked for that takes no windows by itself.
+bool asks_for_windows(const EnergyFlags& flags);
 
 /// The meters of a run: null when energy is modelled alone, or no point runs on real hardware.
 /// Error (not_available) when --require-energy is not to be had, with what to do.

@@ -63,8 +63,6 @@ void describe(const std::string& name, const Tensor& tensor) {
 }
 
 int infer(const InferFlags& flags) {
-  refuse_meter(flags.energy,
-               "a single run of a model is too short for a meter; use 'joulebench run --onnx'");
   check_choice("--color", flags.color, {"auto", "always", "never"});
   check_choice("--format", flags.format, {"npy", "pb"});
   const PointSpec point = one_machine_point(flags.points);
@@ -72,11 +70,17 @@ int infer(const InferFlags& flags) {
   std::vector<Tensor> inputs;
   for (const std::string& path : flags.inputs) inputs.push_back(read_tensor(path));
   InferenceMachine machine(point);
+  // A model that runs once takes no windows of many seconds unless that is asked for.
+  if (asks_for_windows(flags.energy)) {
+    PointSpec of_model = point;
+    of_model.op = Op::network;
+    machine.meter_with(metering_of(flags.energy, {of_model}));
+  }
   if (const Support here = machine.available(); !here) {
     say(fmt::format("unavailable: {}", here.reason));
     return kSomeFailed;
   }
-  const bool told = flags.json || !flags.quiet;
+  const bool told = flags.json || !flags.quiet || asks_for_windows(flags.energy);
   Inference result = machine.run(flags.model, inputs, told);
   result.record.repro = repro_of_inference(flags.model, flags.inputs, point);
   for (std::size_t i = 0; i < result.outputs.size(); ++i) {
@@ -91,6 +95,11 @@ int infer(const InferFlags& flags) {
     print(results::to_json(result.record).dump() + "\n");
   } else if (!flags.quiet && result.record.work.macs > 0) {
     print(results::energy_table({result.record}, table_style(flags.color)));
+  }
+  check_measured(flags.energy, {result.record});
+  if (result.record.status == results::Status::failed) {
+    say(fmt::format("failed: {}", result.record.reason));
+    return kSomeFailed;
   }
   return kDone;
 }
@@ -109,6 +118,7 @@ void add_infer_verb(CLI::App& app, VerbAction& action) {
       ->type_name("FILE...");
   add_point_flags(*verb, flags->points, FlagUse::one_model);
   add_energy_flags(*verb, flags->energy);
+  add_metering_flags(*verb, flags->energy);
   verb->add_option("-o,--output", flags->output, "writes output_0, output_1, ... there")
       ->type_name("DIR")
       ->group("Output");

@@ -128,7 +128,7 @@ int multiply(const MultiplyFlags& flags) {
   check_runnable(point);
   RunOptions options;
   // A product by itself takes no windows of many seconds unless that is asked for.
-  if (demands_meter(flags.energy)) options.metering = metering_of(flags.energy, {point});
+  if (asks_for_windows(flags.energy)) options.metering = metering_of(flags.energy, {point});
   const bool wide = a.type == ElementType::f64 || b.type == ElementType::f64;
   const results::Record record = wide && computes_f64(find_backend(point.backend))
                                      ? multiply_as<double>(point, a, b, flags, options)

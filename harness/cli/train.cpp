@@ -204,6 +204,12 @@ std::string training_text(const results::Record& record) {
     text += fmt::format(" %; the same weights in float: {:.2f} %\n",
                         100 * record.verification.at("float_accuracy_top1_frac").get<double>());
   }
+  for (const auto& [name, quantity] : record.quantities) {
+    if (name.rfind("measured_energy_", 0) != 0) continue;
+    text += fmt::format("metered: {}J at {}, {}\n",
+                        results::format_si(quantity.value * record.work.macs),
+                        name.substr(std::string("measured_energy_").size(), 2), quantity.source);
+  }
   if (const results::Quantity* energy = record.find("energy_to_target_J")) {
     text += fmt::format("target reached in epoch {} for {}J\n",
                         record.verification.at("target_reached_in_epoch").get<int>(),
@@ -212,8 +218,17 @@ std::string training_text(const results::Record& record) {
   return text;
 }
 
+/// Nothing when it was stopped between two steps that a meter was reading.
+std::optional<results::Record> run_unless_stopped(const PointSpec& point,
+                                                  const RunOptions& options) {
+  try {
+    return run_point(point, options);
+  } catch (const MeteringStopped&) {
+    return std::nullopt;
+  }
+}
+
 int train(const TrainFlags& flags) {
-  refuse_meter(flags.energy, "a training is not metered; meter its products with 'joulebench run'");
   check_choice("--color", flags.color, {"auto", "always", "never"});
   TrainingDisplay display(progress_style_from(flags.progress, flags.quiet));
   const PointSpec point = point_of(flags);
@@ -221,6 +236,9 @@ int train(const TrainFlags& flags) {
   check_runnable(point);
   RunOptions options;
   const InterruptGuard guard;
+  const std::shared_ptr<Metering> metering = metering_of(flags.energy, {point});
+  if (metering != nullptr) metering->stop = [&guard] { return guard.interrupted(); };
+  options.metering = metering;
   options.on_training = [&display, &guard](const TrainingProgress& now) {
     display.update(now);
     return !guard.interrupted();
@@ -236,12 +254,14 @@ int train(const TrainFlags& flags) {
       fail_usage("--stats goes with --estimate; a training has its own operands");
     statistics = statistics_of(load_one_record(flags.statistics, ""));
   }
-  const results::Record record =
-      statistics ? estimate_point(point, options, &*statistics) : run_point(point, options);
-  if (guard.interrupted()) {
+  const std::optional<results::Record> trained = statistics
+                                                     ? estimate_point(point, options, &*statistics)
+                                                     : run_unless_stopped(point, options);
+  if (!trained || guard.interrupted()) {
     say("interrupted: nothing is written");
     return kInterrupted;
   }
+  const results::Record& record = *trained;
   if (flags.json) {
     print(results::to_json(record).dump() + "\n");
   } else if (!flags.quiet) {
@@ -249,6 +269,7 @@ int train(const TrainFlags& flags) {
     print(training_text(record));
   }
   flush_output();
+  check_measured(flags.energy, {record});
   if (record.status != results::Status::ok) {
     say(fmt::format("{}: {}", results::name_of(record.status), record.reason));
     return kSomeFailed;
@@ -300,6 +321,7 @@ void add_train_verb(CLI::App& app, VerbAction& action) {
   const auto flags = std::make_shared<TrainFlags>();
   add_point_flags(*verb, flags->points, FlagUse::training);
   add_energy_flags(*verb, flags->energy);
+  add_metering_flags(*verb, flags->energy);
   add_training_flags(*verb, *flags);
   constexpr const char* kGroup = "Output";
   verb->add_option("-o,--output", flags->output, "writes the trained network")

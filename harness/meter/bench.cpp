@@ -26,7 +26,16 @@ std::string_view name_of(MeterStatus status) noexcept {
 }
 
 Bench::Bench(BenchOptions options) : options_(std::move(options)) {
-  find();
+  if (!options_.finished_log.empty()) {
+    states_.emplace_back();
+    states_.back().candidate = finished_power_log(options_.finished_log, options_.log_boundary);
+    states_.back().status = MeterStatus::available;
+    meters_ = {states_.back().candidate.meter.get()};
+    state_of_ = {0};
+    sampler_ = std::make_unique<Sampler>(meters_);
+    return;
+  }
+  if (options_.search) find();
   for (std::size_t i = 0; i < states_.size(); ++i) {
     if (states_[i].candidate.meter == nullptr) continue;
     meters_.push_back(states_[i].candidate.meter.get());

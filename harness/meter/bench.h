@@ -1,6 +1,7 @@
 #pragma once
 // The meters of this computer: found, tested, and read while points run.
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,10 @@ struct MeterState {
 struct BenchOptions {
   MeterPlaces places = MeterPlaces::from_environment();
   std::optional<Boundary> log_boundary = Boundary::B4;
+  bool search = true;  ///< false: there are no meters, and none is looked for
+  /// A log that nobody writes any more, which is then the only meter. It is joined to what ran
+  /// before, so there is no self-test.
+  std::filesystem::path finished_log;
   SelfTestOptions self_test;
   std::function<Load(Machine)> load_for = load_of;
   PerfCalls perf = PerfCalls::of_kernel();

@@ -19,8 +19,10 @@ constexpr std::chrono::milliseconds kLookAgain{50};
 
 class LogMeter final : public Meter {
  public:
-  LogMeter(std::filesystem::path file, const PowerLog& log, std::optional<Boundary> boundary)
-      : file_(std::move(file)) {
+  /// `finished`: the log itself, which is then not read again.
+  LogMeter(std::filesystem::path file, const PowerLog& log, std::optional<Boundary> boundary,
+           std::optional<PowerLog> finished = {})
+      : file_(std::move(file)), finished_(std::move(finished)) {
     info_.id = "log";
     info_.title = "external power log";
     info_.machine = Machine::any;
@@ -38,14 +40,14 @@ class LogMeter final : public Meter {
         std::chrono::steady_clock::now() +
         std::chrono::duration<double>(kLongestWait_s + kIntervalsWaited * info_.update_period_s);
     while (true) {
-      const PowerLog log = read();
+      const PowerLog log = finished_ ? *finished_ : read();
       if (log.begin_s() > from.unix_s) {
         throw Error(
             ErrorCode::not_available,
             fmt::format("the power log {} begins after the window to be metered", file_.string()));
       }
       if (log.end_s() >= to.unix_s) return {log.energy_J(from.unix_s, to.unix_s)};
-      if (std::chrono::steady_clock::now() > give_up) {
+      if (finished_ || std::chrono::steady_clock::now() > give_up) {
         throw Error(ErrorCode::not_available,
                     fmt::format("the power log {} stopped {:.3g} s before the end of the window to "
                                 "be metered",
@@ -66,13 +68,24 @@ class LogMeter final : public Meter {
   }
 
   std::filesystem::path file_;
+  std::optional<PowerLog> finished_;
 };
+
+Candidate log_candidate() {
+  return {"log", "what an external wattmeter was put around", Machine::any, nullptr, "", ""};
+}
 
 }  // namespace
 
+Candidate finished_power_log(const std::filesystem::path& file, std::optional<Boundary> boundary) {
+  Candidate candidate = log_candidate();
+  const PowerLog log = read_power_log(file);
+  candidate.meter = std::make_unique<LogMeter>(file, log, boundary, log);
+  return candidate;
+}
+
 Candidate find_power_log(const MeterPlaces& places, std::optional<Boundary> boundary) {
-  Candidate candidate{"log", "what an external wattmeter was put around", Machine::any, nullptr, "",
-                      ""};
+  Candidate candidate = log_candidate();
   if (places.power_log.empty()) {
     candidate.reason = "no log is named";
     candidate.mend = "name a file of time,watts that a wattmeter writes: --power-log FILE";

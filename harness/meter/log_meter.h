@@ -11,4 +11,7 @@ namespace jb::harness::meter {
 /// what the wattmeter was put around (B4: the wall plug), none: a part of a machine.
 Candidate find_power_log(const MeterPlaces& places, std::optional<Boundary> boundary);
 
+/// A log that is complete: whatever lies in it can be told. Usage error when it cannot be read.
+Candidate finished_power_log(const std::filesystem::path& file, std::optional<Boundary> boundary);
+
 }  // namespace jb::harness::meter

@@ -43,24 +43,33 @@ using Work = std::function<WorkDone(double seconds)>;
 /// Marks of meters, by their index on the bench; of meters that were not read, empty.
 struct Span {
   std::vector<std::optional<Mark>> from, to;
+  double start_unix_s = 0;
   double seconds = 0;  ///< by the steady clock, between the marks of the first meter
 };
 
 struct Window {
-  Span span;
+  std::vector<Span> spans;  ///< one, or several where what is metered pauses for something else
   std::int64_t executions = 0;
   std::vector<double> times_s;  ///< of one execution, of consecutive parts of the window
   bool device_clock = false;
   CpuState before, after;
   Conditions conditions;  ///< at its end, of the first meter's machine
+
+  [[nodiscard]] double seconds() const noexcept;  ///< of all spans
 };
 
 struct WarmUp {
   double seconds = 0;
   bool steady = false;
+  std::vector<Span> parts;
 };
 
-/// Reads the meters `which` of a bench around stretches of time. Errors of meters are passed on.
+/// Power was steady over the last three of these, and so was the temperature (0: not told).
+bool is_steady(const std::vector<double>& watts, const std::vector<double>& degrees, double part_s,
+               double steady_frac);
+
+/// Reads the meters `which` of a bench around stretches of time; without any, it keeps the times
+/// alone. Errors of meters are passed on.
 class WindowMaker {
  public:
   WindowMaker(const Bench& bench, std::vector<std::size_t> which, WindowRules rules);
@@ -75,9 +84,19 @@ class WindowMaker {
   void warm_again(const Work& work) const { work(rules_.warmup_part_s); }
   [[nodiscard]] Window window(const Work& work) const;
 
- private:
+  /// A window by hand, whose work nobody can be asked for: begin() and end() around each stretch of
+  /// it, and between start() and finish().
+  void start(Window& window) const;
+  void finish(Window& window) const;
+  /// Takes the next part of a warm-up by hand, with the power and temperature of all of them; true
+  /// when it has lasted long enough.
+  bool is_warm(WarmUp& warm, std::vector<Span> part, std::vector<double>& watts,
+               std::vector<double>& degrees) const;
   [[nodiscard]] Span begin() const;
   void end(Span& span) const;
+
+ private:
+  [[nodiscard]] double power_W(const Span& span) const;
 
   const Bench& bench_;
   std::vector<std::size_t> which_;

@@ -37,7 +37,7 @@ double resnet50_J_per_mac(const Device& device, std::int64_t batch) {
       shape.stride = attributes.strides[0];
       shape.pad = attributes.pads_begin[0];
       shape.groups = attributes.groups;
-      const auto counts = device.count_conv(shape);
+      const auto counts = device.count_conv(shape.extent());
       EXPECT_TRUE(counts.has_value());
       joules += price(*counts, device.prices()).cumulative_J(Boundary::B3);
       macs += shape.macs();

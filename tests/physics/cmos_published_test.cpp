@@ -133,7 +133,7 @@ TEST(EyerissLike, EnergyOnTheChipAgainstTheExercises) {
   const DeviceSpec spec = load_device(backend, "eyeriss-like");
   const auto device = backend.open(spec, {});
   const ConvShape layer = exercise_layer();
-  const auto counts = device->count_conv(layer);
+  const auto counts = device->count_conv(layer.extent());
   ASSERT_TRUE(counts.has_value());
   const Ledger ledger = price(*counts, device->prices());
   const double chip = ledger.cumulative_J(Boundary::B1) / layer.macs();

@@ -101,9 +101,12 @@ TEST(ScaleSim, LedgerByClosedForm) {
   const double registers = macs * (8 + 32) * 0.009 * kPico;
   // 10 pJ (64 / 8)^0.473 per 64-bit access, given with six digits.
   const double sram_byte = 10 * kPico * std::pow(8.0, 0.473) / 8;
-  const double sram =
-      sram_byte * (m * k * across_folds + k * n + 4 * m * n * (depth_folds + (depth_folds - 1)));
-  const double dram = 20 * 8 * kPico * (m * k + k * n + 4 * m * n);
+  const double array_bytes =
+      m * k * across_folds + k * n + 4 * m * n * (depth_folds + (depth_folds - 1));
+  // What crosses the chip's edge is written into a buffer, or read from one, once more.
+  const double edge_bytes = m * k + k * n + 4 * m * n;
+  const double sram = sram_byte * (array_bytes + edge_bytes);
+  const double dram = 20 * 8 * kPico * edge_bytes;
   const Ledger ledger =
       price(device->estimate({100, 70, 50}, OperandMode::stationary, {}), device->prices());
   EXPECT_NEAR(ledger.cumulative_J(Boundary::B0), b0, 1e-9 * b0);
@@ -111,6 +114,28 @@ TEST(ScaleSim, LedgerByClosedForm) {
   EXPECT_NEAR(ledger.cumulative_J(Boundary::B2), b0 + registers + sram + dram, 1e-5 * sram);
   EXPECT_EQ(device->prices().highest, Boundary::B2) << "no static power is known";
   EXPECT_EQ(ledger.dram_bytes(), m * k + k * n + 4 * m * n);
+}
+
+// Every byte that DRAM gives fills a buffer and every byte that it takes is drained from one: rows
+// of their own beside the array's accesses, which the tool counts.
+TEST(ScaleSim, BuffersAreFilledAndDrained) {
+  const auto device = open_array("ws");
+  const GemmShape shape{100, 70, 50};
+  const Ledger ledger =
+      price(device->estimate(shape, OperandMode::stationary, {}), device->prices());
+  EXPECT_EQ(count_of(ledger, "sram a", "fill byte"), 100 * 50);
+  EXPECT_EQ(count_of(ledger, "sram b", "fill byte"), 50 * 70);
+  EXPECT_EQ(count_of(ledger, "sram c", "drain byte"), 4 * 100 * 70);
+  EXPECT_EQ(count_of(ledger, "sram c", "fill byte"), 0);
+  // A buffer of C too small for 4096 rows of 32 sums: each but the last partial sum goes out to
+  // DRAM and comes back.
+  const GemmShape tall{4096, 32, 96};
+  const Ledger spilled =
+      price(device->estimate(tall, OperandMode::stationary, {}), device->prices());
+  const double partial = 2.0 * 4096 * 32 * 4;
+  EXPECT_EQ(count_of(spilled, "sram c", "fill byte"), partial);
+  EXPECT_EQ(count_of(spilled, "sram c", "drain byte"), 4 * 4096 * 32 + partial);
+  EXPECT_EQ(count_of(spilled, "dram", "partial-sum byte"), 2 * partial);
 }
 
 TEST(ScaleSim, PerturbingOneConstantMovesItsRowsAlone) {

@@ -60,7 +60,7 @@ TEST(ConvTraffic, CpuReadsTheInputOnceWhereItFits) {
   CpuGeometry geometry;
   geometry.last_level_elements = 1 << 23;
   const ConvShape shape = alexnet2();
-  const CpuTraffic t = cpu_conv_traffic(shape, geometry);
+  const CpuTraffic t = cpu_conv_traffic(shape.extent(), geometry);
   EXPECT_EQ(t.dram_a_read, 96.0 * 27 * 27);
   EXPECT_EQ(t.dram_b_read, 256.0 * 48 * 25);
   EXPECT_EQ(t.dram_c_write, 256.0 * 27 * 27);
@@ -74,7 +74,7 @@ TEST(ConvTraffic, CpuReadsTheInputOnceWhereItFits) {
 
 TEST(ConvTraffic, CpuReadsItForEachBlockOfFiltersWhereItDoesNot) {
   CpuGeometry geometry;  // nothing stays
-  const CpuTraffic t = cpu_conv_traffic(deep(), geometry);
+  const CpuTraffic t = cpu_conv_traffic(deep().extent(), geometry);
   EXPECT_EQ(t.dram_a_read, 3 * input_elements(deep()));  // 9000 filters in blocks of 4080
 }
 
@@ -83,21 +83,21 @@ TEST(ConvTraffic, NeverMoreThanTheWindowsHold) {
   ASSERT_LT(windows(shape), input_elements(shape));
   CpuGeometry cpu;
   cpu.last_level_elements = 1 << 20;
-  EXPECT_EQ(cpu_conv_traffic(shape, cpu).dram_a_read, windows(shape));
+  EXPECT_EQ(cpu_conv_traffic(shape.extent(), cpu).dram_a_read, windows(shape));
   GpuGeometry gpu;
   gpu.l2_bytes = 50e6;
-  EXPECT_EQ(gpu_conv_traffic(shape, gpu).dram_a_read, gpu.bytes_in * windows(shape));
+  EXPECT_EQ(gpu_conv_traffic(shape.extent(), gpu).dram_a_read, gpu.bytes_in * windows(shape));
   systolic::ArrayConfig array;
   array.rows = array.cols = 16;
   array.a_bytes = array.b_bytes = array.c_bytes = 1 << 20;
-  EXPECT_EQ(systolic::count_convolution(shape, array).a_dram_bytes, windows(shape));
+  EXPECT_EQ(systolic::count_convolution(shape.extent(), array).a_dram_bytes, windows(shape));
 }
 
 TEST(ConvTraffic, GpuReadsTheInputOnceFromDramAndWindowsFromItsCache) {
   GpuGeometry geometry;
   geometry.l2_bytes = 50e6;
   const ConvShape shape = alexnet2();
-  const GpuTraffic t = gpu_conv_traffic(shape, geometry);
+  const GpuTraffic t = gpu_conv_traffic(shape.extent(), geometry);
   EXPECT_EQ(t.dram_a_read, 2 * 96.0 * 27 * 27);
   EXPECT_EQ(t.dram_b_read, 2 * 256.0 * 48 * 25);
   EXPECT_EQ(t.dram_read, t.dram_a_read + t.dram_b_read);
@@ -112,14 +112,14 @@ TEST(ConvTraffic, AnArrayReadsTheInputOnceWhereItFitsAndWindowsFromItsBuffer) {
   config.a_bytes = 48 * 27 * 27;  // one group's part, exactly
   config.b_bytes = config.c_bytes = 1 << 20;
   const ConvShape shape = alexnet2();
-  const systolic::ArrayCounts fits = systolic::count_convolution(shape, config);
+  const systolic::ArrayCounts fits = systolic::count_convolution(shape.extent(), config);
   EXPECT_EQ(fits.a_dram_bytes, 96.0 * 27 * 27);
   const systolic::ArrayCounts product = systolic::count_product(shape.gemm(), config);
   EXPECT_EQ(fits.a_reads, 2 * product.a_reads);
   EXPECT_EQ(fits.cycles, 2 * product.cycles);
   EXPECT_EQ(fits.macs, shape.macs());
   config.a_bytes -= 1;
-  const systolic::ArrayCounts streamed = systolic::count_convolution(shape, config);
+  const systolic::ArrayCounts streamed = systolic::count_convolution(shape.extent(), config);
   EXPECT_EQ(streamed.a_dram_bytes, 4 * 96.0 * 27 * 27);  // 128 filters of a group on 32 columns
 }
 
@@ -134,7 +134,7 @@ TEST(ConvTraffic, NoScheduleMovesLess) {
       CpuGeometry geometry;
       geometry.last_level_elements = static_cast<std::int64_t>(elements);
       if (elements < 256 * 4080) continue;  // the model's packed block of B would not fit
-      EXPECT_GE(4 * cpu_conv_traffic(shape, geometry).dram(), least);
+      EXPECT_GE(4 * cpu_conv_traffic(shape.extent(), geometry).dram(), least);
     }
   }
 }
@@ -147,6 +147,18 @@ TEST(CommunicationBound, HoldsForOperandsOfDifferentWidths) {
                    4 * (2 * shape.macs() / std::sqrt(s) + 4096.0 * 4096));
   // Narrow operands: more of them fit, and each moves fewer bytes.
   EXPECT_LT(communication_bound_bytes(shape, 4 * s, 1), communication_bound_bytes(shape, 4 * s, 4));
+}
+
+// A network of one product may find a whole memory of its operands there; of many, that counts for
+// ever less. 2 x 4096^3 / 2^10 elements of 4 bytes are 512 MiB.
+TEST(CommunicationBound, OfANetworkIsThatOfItsWorkWithoutOneMemory) {
+  const double macs = 4096.0 * 4096 * 4096;
+  const double fast = 4.0 * (1 << 20);
+  EXPECT_DOUBLE_EQ(network_communication_bound_bytes(macs, 1, fast, 4), 536870912.0 - fast);
+  EXPECT_DOUBLE_EQ(network_communication_bound_bytes(3 * macs, 1, fast, 4),
+                   3 * 536870912.0 - fast);
+  EXPECT_DOUBLE_EQ(network_communication_bound_bytes(macs, 9, fast, 4), 536870912.0 / 3 - fast);
+  EXPECT_EQ(network_communication_bound_bytes(1e6, 1, fast, 4), 0);
 }
 
 TEST(CpuTraffic, DotProductsTakeFewerInstructionsAndTheSameBytes) {

@@ -64,6 +64,17 @@ void scatter_channel(const ConvGeometry& g, const T* columns, std::int64_t strid
   }
 }
 
+/// Bias and functions on the planes of `images` images of Y.
+template <class T>
+void finish_images(const Finish<T>& finish, const ConvGeometry& g, std::int64_t images, T* y) {
+  const std::int64_t area = g.area(&Window::output);
+  parallel_for(images * g.out_channels, row_grain(area), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane) {
+      finish.column(plane % g.out_channels, y + plane * area, area);
+    }
+  });
+}
+
 }  // namespace
 
 template <class T>
@@ -71,8 +82,15 @@ Tensor run_conv(const LinearCall<T>& call) {
   ConvGeometry g = geometry_of(call);
   Tensor y = Tensor::unwritten(call.outputs[0].type, call.outputs[0].dims);
   if (y.size() == 0) return y;
-  const Tensor x = with_padding(g, call.input(0));
   T* const out = y.as_mutable<T>().data();
+  const Finish<T> finish(call, call.optional_input(2) != nullptr ? call.data(2) : nullptr);
+  const std::int64_t image = g.out_channels * g.area(&Window::output);
+  const bool whole =
+      call.multiplier.convolve(call.input(0), out, [&](std::int64_t first, std::int64_t count) {
+        finish_images(finish, g, count, out + first * image);
+      });
+  if (whole) return y;
+  const Tensor x = with_padding(g, call.input(0));
   const std::int64_t k = g.in_channels / g.groups * g.area(&Window::kernel);
   const std::int64_t n = g.out_channels / g.groups;
   const std::int64_t rows = g.images * g.area(&Window::output);
@@ -81,7 +99,6 @@ Tensor run_conv(const LinearCall<T>& call) {
   Tensor c = Tensor::unwritten(y.type(), {block, n});
   T* const lowered = a.as_mutable<T>().data();
   T* const sums = c.as_mutable<T>().data();
-  const Finish<T> finish(call, call.optional_input(2) != nullptr ? call.data(2) : nullptr);
   for (std::int64_t group = 0; group < g.groups; ++group) {
     for (std::int64_t first = 0; first < rows; first += block) {
       const std::int64_t count = std::min(block, rows - first);

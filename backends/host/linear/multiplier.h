@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "backends/core/function_ref.h"
 #include "backends/core/graph_view.h"
 #include "backends/core/matrix.h"
 #include "backends/core/shape_inference.h"
@@ -25,6 +26,12 @@ class Multiplier {
   /// C = A B with operand `operand` of product family `part` (an index into products_of()).
   virtual void multiply(std::size_t part, std::int64_t operand, MatrixView<const T> a,
                         MatrixView<T> c, const ProductPosition& position) = 0;
+  /// A whole convolution (N C spatial to N M spatial), without bias, where the machine has one of
+  /// its own; false: it is lowered to products. `done(first, count)` finishes images as they come.
+  virtual bool convolve(const Tensor& /*x*/, T* /*y*/,
+                        FunctionRef<void(std::int64_t, std::int64_t)> /*done*/) {
+    return false;
+  }
 };
 
 /// The operand of a product as k x n: a view into the node's inputs. `left`: constant_is_left().
