@@ -64,7 +64,7 @@ class Pass {
     return true;
   }
 
-  /// dA = dC B^T and dB = A^T dC of every product.
+  /// dA = dC B^T and dB = A^T dC of every product; no dA where A is the network's input.
   void backward() {
     std::size_t at = 0;
     for (const Product& product : micro_.products) {
@@ -72,7 +72,7 @@ class Pass {
       const GemmShape& s = share.shape;
       if (s.n == 0 || s.k == 0 || s.m == 0) continue;
       const double stays = stays_.at(at++);
-      add(input_gradient_, {s.m, s.k, s.n}, share.products, stays);
+      if (!product.first) add(input_gradient_, {s.m, s.k, s.n}, share.products, stays);
       // All uses of an operand (time steps) add up in one product. The smaller side is programmed,
       // as training on a device does (models/training/backend_trainer.h).
       const auto uses = static_cast<std::int64_t>(product.stationary ? product.uses : 1);
@@ -253,7 +253,7 @@ StepEstimate estimate(const Machine& machine, const Cluster& cluster, const Work
     update_s = update.device_time_s;
     sum.add(Part::update, update.scaled(data));
   }
-  out.macs = micro.macs() * passes * (training ? 3 : 1);
+  out.macs = (training ? micro.training_macs() : micro.macs()) * passes;
   out.reload_frac = pass.reload_frac();
   const Traffic traffic = traffic_of(machine, cluster, micro, training);
   add_traffic(machine, traffic, sum, out);

@@ -46,6 +46,8 @@ class Reader {
     work_.name = graph.name;
     work_.samples = graph.batch;
     divided_.resize(graph.values.size(), false);
+    from_input_.resize(graph.values.size(), false);
+    for (const int input : graph.inputs) from_input_[static_cast<std::size_t>(input)] = true;
   }
 
   Work read() {
@@ -65,7 +67,22 @@ class Reader {
   [[nodiscard]] bool divided(int value) const {
     return value != kAbsent && divided_[static_cast<std::size_t>(value)];
   }
+  /// Values that come from the network's input without any parameter: no gradient goes there.
+  void follow_input(const NodeView& node) {
+    bool from_input = !is_linear(node.op);
+    for (const int input : node.inputs) {
+      if (input == kAbsent) continue;
+      const ValueView& value = graph_.value(input);
+      const bool parameter = value.is_constant && is_float(value.type);
+      const bool computed = !value.is_constant && !from_input_[static_cast<std::size_t>(input)];
+      from_input = from_input && !parameter && !computed;
+    }
+    for (const int output : node.outputs) {
+      if (output != kAbsent) from_input_[static_cast<std::size_t>(output)] = from_input;
+    }
+  }
   void mark(const NodeView& node, bool divided) {
+    follow_input(node);
     for (const int output : node.outputs) {
       if (output != kAbsent) divided_[static_cast<std::size_t>(output)] = divided;
     }
@@ -94,7 +111,10 @@ class Reader {
     } else if (products.size() == 1 && !needs_whole(node.op)) {
       split = divided(x) ? Split::rows : Split::columns;
     }
-    for (const LinearProduct& product : products) add(node, product, split);
+    const bool first = stationary && from_input_[static_cast<std::size_t>(x)];
+    for (const LinearProduct& product : products) {
+      add(node, product, split, first && product.part.empty());
+    }
     const bool stays = split == Split::columns || split == Split::operands;
     if (split == Split::rows) work_.reduced_values += repeats_ * elements(graph_, node.outputs[0]);
     mark(node, stays);
@@ -128,18 +148,18 @@ class Reader {
     (stays ? work_.periphery_split : work_.periphery_whole) += times(work, repeats_);
   }
 
-  void add(const NodeView& node, const LinearProduct& product, Split split) {
+  void add(const NodeView& node, const LinearProduct& product, Split split, bool first) {
     const auto operands = static_cast<double>(product.operands);
     const auto uses = static_cast<double>(product.uses);
     for (Product& known : work_.products) {
       if (known.shape == product.shape && known.operands == operands && known.uses == uses &&
-          known.stationary == product.stationary && known.split == split) {
+          known.stationary == product.stationary && known.split == split && known.first == first) {
         known.repeats += repeats_;
         return;
       }
     }
     work_.products.push_back(
-        {node.name, product.shape, operands, uses, repeats_, product.stationary, split});
+        {node.name, product.shape, operands, uses, repeats_, product.stationary, split, first});
   }
 
   const GraphView& graph_;
@@ -147,6 +167,7 @@ class Reader {
   double repeats_ = 1;
   Work work_;
   std::vector<bool> divided_;
+  std::vector<bool> from_input_;
 };
 
 /// What passes between two blocks of layers: the widest value that a normalisation or a linear node
@@ -173,6 +194,12 @@ double stationary_nodes(const Work& work) {
 double Work::macs() const noexcept {
   double sum = 0;
   for (const Product& product : products) sum += product.macs();
+  return sum;
+}
+
+double Work::training_macs() const noexcept {
+  double sum = 0;
+  for (const Product& product : products) sum += product.macs() * (product.first ? 2 : 3);
   return sum;
 }
 

@@ -29,6 +29,7 @@ struct Product {
   double repeats = 1;   ///< nodes alike
   bool stationary = true;
   Split split = Split::none;
+  bool first = false;  ///< A is the network's input: training needs no gradient of it
 
   [[nodiscard]] double macs() const noexcept { return shape.macs() * operands * uses * repeats; }
   [[nodiscard]] double weights() const noexcept {
@@ -53,6 +54,8 @@ struct Work {
   double blocks = 1;           ///< most stages that a pipeline can have
 
   [[nodiscard]] double macs() const noexcept;
+  /// Of a step of training: forward and the gradients of both operands, where they are needed.
+  [[nodiscard]] double training_macs() const noexcept;
 };
 
 /// A network of the registry ("bert-base"), or a decoder of any size:

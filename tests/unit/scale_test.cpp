@@ -133,6 +133,51 @@ TEST(ScaleEstimate, OnePassIsTheNetworksEstimate) {
   }
 }
 
+// A training at scale counts the products that `train` counts: forward, both gradients, none of the
+// images; on machines where neither data nor the way of updating decide.
+TEST(ScaleEstimate, OneStepIsTheTrainersStep) {
+  for (const auto& [backend, device] :
+       {std::pair{"systolic", "tpu-v1"}, {"crossbar", "pcm-hermes"}}) {
+    PointSpec point;
+    point.op = Op::training;
+    point.backend = backend;
+    point.device = device;
+    point.network = "mlp-784-100-10";
+    point.dataset = "synthetic-digits";
+    point.batch = 50;
+    point.training.epochs = 1;
+    const results::Record record = estimate_point(point, {});
+    ASSERT_EQ(record.status, results::Status::ok) << record.reason;
+    const double steps = record.measurement.at("training_samples").get<double>() / 50;
+    const Machine machine = machine_of(backend, device);
+    Cluster cluster;
+    cluster.samples = 50;
+    const Work work = work_of(point.network, 50, 0);
+    const StepEstimate step = estimate_step(machine, cluster, work, {});
+    expect_near_rel(step.macs * steps, record.work.macs, kRounding);
+    // Products alone: the digital side around them is modelled apart (Part::periphery).
+    const auto of_products = [&](const char* orientation) {
+      double joules = 0;
+      for (const results::RecordRow& row : record.ledger) {
+        const bool here = row.layer.find(std::string("/") + orientation) != std::string::npos;
+        if (here && row.component.find("digital periphery") == std::string::npos) {
+          joules += row.energy_J;
+        }
+      }
+      return joules;
+    };
+    const auto highest = std::min(machine.device().prices().highest, Boundary::B3);
+    for (const auto& [part, orientation] : {std::pair{Part::forward, "forward"},
+                                            {Part::input_gradient, "input-gradient"},
+                                            {Part::weight_gradient, "weight-gradient"}}) {
+      const double joules =
+          step.joules[static_cast<std::size_t>(part)].up_to[static_cast<std::size_t>(highest)];
+      // Steps times one step against sums over layers: some hundred roundings.
+      expect_near_rel(joules * steps, of_products(orientation), 1e-12);
+    }
+  }
+}
+
 TEST(ScaleEstimate, DataParallelTrafficIsARingOfGradients) {
   const Machine machine = machine_of("systolic", "tpu-v1");
   Cluster cluster;
