@@ -74,7 +74,9 @@ TEST(CrossbarCalibration, TilesFollowThePublishedCurves) {
   constexpr double kTolerance = 0.03;  // of the task
   for (const Model& model : {Model{"PCMLike", "pcm-like"}, Model{"Hermes_1dev", "pcm-hermes-1dev"},
                              Model{"Hermes_2dev", "pcm-hermes-2dev"}}) {
-    for (const auto& [age, published] : tiles.at(model.published).items()) {
+    for (const auto& item : tiles.at(model.published).items()) {
+      const std::string& age = item.key();
+      const Json& published = item.value();
       const auto value = [&published](const char* name) {
         return published.at(name).at(0).get<double>();
       };
