@@ -9,7 +9,7 @@
 //   range      the converters' range by halves and doubles of a root of two until few samples of
 //              known vectors clip; then the factor of state, as R0 was read over another range
 //   state      the factor of least error over known vectors: large states, which drift less in many
-//              cells, count by what they contribute. Of slices of pairs a factor each, as digits of
+//              cells, count by what they contribute. Slices have a factor each, as digits of
 //              another rank hold other states
 //   reprogram  the targets are written anew: drift begins anew
 //
@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "backends/core/error.h"
+#include "backends/core/gemm.h"
 #include "backends/core/threads.h"
 #include "backends/crossbar/calibration_fit.h"
 #include "backends/crossbar/plan.h"
@@ -274,31 +275,38 @@ Activity CrossbarPlan::find_range(std::uint64_t reading) {
 
 Activity CrossbarPlan::fit_states(std::uint64_t reading) {
   factor_ = 1;
-  const WeightMapping& mapping = machine_->config.mapping;
-  if (mapping.slices > 1 && mapping.differential()) return fit_slices(reading);
+  if (machine_->config.mapping.slices > 1) return fit_slices(reading);
   const Probe seen = probe(machine_->config.fit_vectors, reading);
   factor_ = fit_factor(std::as_const(seen.x).view(), std::as_const(weights_).view(),
                        std::as_const(seen.y).view());
   return seen.cost;
 }
 
-/// One reading of known vectors, whose codes the digital side has slice by slice.
+/// One reading of known vectors, whose codes the digital side has slice by slice. Outputs are what
+/// no slice gives (offset weights' middle, complements) and the slices' shares times their factors.
 Activity CrossbarPlan::fit_slices(std::uint64_t reading) {
   const auto slices = static_cast<std::size_t>(machine_->config.mapping.slices);
   const std::vector<double> offsets = std::exchange(offsets_, {});
-  std::vector<Matrix<double>> seen;
-  Probe last;
+  slice_factors_.assign(slices, 0.0);
+  const Probe none = probe(machine_->config.fit_vectors, reading);
+  std::vector<Matrix<double>> shares;
   for (std::size_t s = 0; s < slices; ++s) {
     slice_factors_.assign(slices, 0.0);
     slice_factors_[s] = 1;
-    last = probe(machine_->config.fit_vectors, reading);
-    seen.push_back(std::move(last.y));
+    shares.push_back(probe(machine_->config.fit_vectors, reading).y);
+    for (std::int64_t i = 0; i < none.y.size(); ++i) shares.back().data()[i] -= none.y.data()[i];
   }
-  const double top = workspace_.full_scales.empty() ? 1.0 : workspace_.full_scales.front();
-  slice_factors_ = fit_slice_factors(std::as_const(last.x).view(), std::as_const(weights_).view(),
-                                     offsets, top, seen);
+  Matrix<double> wanted(none.y.rows(), cols());
+  gemm<double>(none.x.view(), PackedMatrix<double>(std::as_const(weights_).view()), wanted.view());
+  for (std::int64_t i = 0; i < wanted.rows(); ++i) {
+    for (std::int64_t j = 0; j < cols(); ++j) {
+      const double offset = offsets.empty() ? 0.0 : offsets[static_cast<std::size_t>(j)];
+      wanted(i, j) += workspace_.full_scales[static_cast<std::size_t>(i)] * offset - none.y(i, j);
+    }
+  }
+  slice_factors_ = fit_slice_factors(wanted, shares);
   offsets_ = offsets;
-  return last.cost;
+  return none.cost;
 }
 
 Activity CrossbarPlan::reprogram() {

@@ -112,28 +112,20 @@ double fit_factor(MatrixView<const double> x, MatrixView<const double> weights,
   return square > 0 && cross > 0 ? cross / square : 1.0;
 }
 
-std::vector<double> fit_slice_factors(MatrixView<const double> x, MatrixView<const double> weights,
-                                      const std::vector<double>& offsets, double top,
-                                      const std::vector<Matrix<double>>& y) {
-  Matrix<double> exact(x.rows, weights.cols);
-  gemm<double>(x, PackedMatrix<double>(weights), exact.view());
-  for (std::int64_t i = 0; i < exact.rows() && !offsets.empty(); ++i) {
-    for (std::int64_t j = 0; j < exact.cols(); ++j) {
-      exact(i, j) += top * offsets[static_cast<std::size_t>(j)];
-    }
-  }
+std::vector<double> fit_slice_factors(const Matrix<double>& wanted,
+                                      const std::vector<Matrix<double>>& shares) {
   const auto flat = [](const Matrix<double>& m) {
     return Eigen::Map<const Eigen::VectorXd>(m.data(), m.size());
   };
-  const auto slices = static_cast<Eigen::Index>(y.size());
+  const auto slices = static_cast<Eigen::Index>(shares.size());
   Eigen::MatrixXd normal(slices, slices);
   Eigen::VectorXd right(slices);
   for (Eigen::Index s = 0; s < slices; ++s) {
-    const Matrix<double>& own = y[static_cast<std::size_t>(s)];
+    const Matrix<double>& own = shares[static_cast<std::size_t>(s)];
     for (Eigen::Index t = 0; t <= s; ++t) {
-      normal(s, t) = normal(t, s) = flat(own).dot(flat(y[static_cast<std::size_t>(t)]));
+      normal(s, t) = normal(t, s) = flat(own).dot(flat(shares[static_cast<std::size_t>(t)]));
     }
-    right(s) = flat(own).dot(flat(exact));
+    right(s) = flat(own).dot(flat(wanted));
   }
   // Towards 1, so that a slice which gives nothing keeps that.
   const double pull = std::max(kRidge * normal.diagonal().maxCoeff(), 1e-300);

@@ -24,11 +24,9 @@ struct ColumnFit {
 [[nodiscard]] double fit_factor(MatrixView<const double> x, MatrixView<const double> weights,
                                 MatrixView<const double> y);
 
-/// Factors f_s of least |sum over slices s of f_s y_s - (x W + top offsets)|; 1 for slices that
-/// give nothing. `offsets` per column, or empty.
-[[nodiscard]] std::vector<double> fit_slice_factors(MatrixView<const double> x,
-                                                    MatrixView<const double> weights,
-                                                    const std::vector<double>& offsets, double top,
-                                                    const std::vector<Matrix<double>>& y);
+/// Factors f_s of least |sum over slices s of f_s shares_s - wanted|; 1 for slices that give
+/// nothing.
+[[nodiscard]] std::vector<double> fit_slice_factors(const Matrix<double>& wanted,
+                                                    const std::vector<Matrix<double>>& shares);
 
 }  // namespace jb::crossbar
