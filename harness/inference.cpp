@@ -169,7 +169,13 @@ Inference InferenceMachine::run(const std::filesystem::path& model,
                              precision_of(point, backend().info())};
   // Each run has a machine of its own, so that none finds another's plans or clocks.
   const auto device = backend().open(spec_, {point.seed, 0, context.precision});
-  const CompileOptions options = compile_options(context, bound);
+  CompileOptions options = compile_options(context, bound);
+  // A simulator's plans take several times the memory of the weights. Each is needed once here,
+  // when its layer runs, unless a calibration must find it before.
+  if (!context.measured() &&
+      (device->storage_units() > 0 || calibration_of(point, *device) == "none")) {
+    options.streamed = true;
+  }
   if (const Support support = device->supports_network(bound, options); !support) {
     fail_unsupported("'{}': {}", model.string(), support.reason);
   }

@@ -4,9 +4,10 @@
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <utility>
+#include <type_traits>
 
 #include "backends/backend.h"
+#include "backends/core/stored_operand.h"
 #include "backends/core/threads.h"
 #include "backends/plan_checks.h"
 
@@ -39,24 +40,30 @@ std::int64_t pieces_of(std::int64_t length, std::int64_t piece) {
   return length / piece + (length % piece != 0 ? 1 : 0);
 }
 
-template <class T>
-void multiply_piece(MatrixView<const T> a, MatrixView<const double> b, MatrixView<T> c) {
+template <class T, class B>
+void multiply_piece(MatrixView<const T> a, MatrixView<const B> b, MatrixView<T> c) {
   const std::int64_t padded = pieces_of(a.rows, kRowStep) * kRowStep;
   Row left = Row::Zero(padded, a.cols);
   for (std::int64_t i = 0; i < a.rows; ++i) {
     for (std::int64_t j = 0; j < a.cols; ++j) left(i, j) = static_cast<double>(a(i, j));
   }
-  const Eigen::Map<const Row, 0, AnyStride> right(b.data, b.rows, b.cols,
-                                                  AnyStride(b.row_stride, b.col_stride));
   Row product(padded, b.cols);
-  product.noalias() = left * right;
+  const Eigen::Map<const Eigen::Matrix<B, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,
+                   AnyStride>
+      right(b.data, b.rows, b.cols, AnyStride(b.row_stride, b.col_stride));
+  if constexpr (std::is_same_v<B, double>) {
+    product.noalias() = left * right;
+  } else {
+    const Row wide = right.template cast<double>();
+    product.noalias() = left * wide;
+  }
   for (std::int64_t i = 0; i < c.rows; ++i) {
     for (std::int64_t j = 0; j < c.cols; ++j) c(i, j) = static_cast<T>(product(i, j));
   }
 }
 
-template <class T>
-void multiply(MatrixView<const T> a, MatrixView<const double> b, MatrixView<T> c) {
+template <class T, class B>
+void multiply(MatrixView<const T> a, MatrixView<const B> b, MatrixView<T> c) {
   const EigenSerial serial;
   const std::int64_t row_pieces = pieces_of(c.rows, kPieceRows);
   const std::int64_t col_pieces = pieces_of(c.cols, kPieceCols);
@@ -66,16 +73,15 @@ void multiply(MatrixView<const T> a, MatrixView<const double> b, MatrixView<T> c
       const std::int64_t col = piece % col_pieces * kPieceCols;
       const std::int64_t rows = std::min(kPieceRows, c.rows - row);
       const std::int64_t cols = std::min(kPieceCols, c.cols - col);
-      multiply_piece<T>(a.block(row, 0, rows, a.cols), b.block(0, col, b.rows, cols),
-                        c.block(row, col, rows, cols));
+      multiply_piece<T, B>(a.block(row, 0, rows, a.cols), b.block(0, col, b.rows, cols),
+                           c.block(row, col, rows, cols));
     }
   });
 }
 
 class ReferencePlan final : public Plan {
  public:
-  explicit ReferencePlan(const ConstMatrixRef& b)
-      : b_(copy_as<double>(b)), b_moments_(measure_operand(b)) {}
+  explicit ReferencePlan(const ConstMatrixRef& b) : b_(b), b_moments_(measure_operand(b)) {}
 
   [[nodiscard]] const Activity& setup() const override { return setup_; }
   [[nodiscard]] bool resident() const override { return true; }
@@ -88,12 +94,11 @@ class ReferencePlan final : public Plan {
                     Direction direction) override {
     const bool transposed = direction == Direction::transposed;
     const GemmShape shape = check_execute_operands(b_.rows(), b_.cols(), transposed, a, c);
-    const MatrixView<const double> stored = std::as_const(b_).view();
-    const MatrixView<const double> b = transposed ? stored.transposed() : stored;
-    if (a.type == ElementType::f64) {
-      multiply<double>(a.as<double>(), b, c.as<double>());
+    const ConstMatrixRef b = transposed ? b_.view().transposed() : b_.view();
+    if (b.type == ElementType::f64) {
+      multiply_by(a, b.as<double>(), c);
     } else {
-      multiply<float>(a.as<float>(), b, c.as<float>());
+      multiply_by(a, b.as<float>(), c);
     }
     Execution result;
     result.activity.executed_macs = shape.macs();
@@ -103,16 +108,22 @@ class ReferencePlan final : public Plan {
 
   Activity update(const ConstMatrixRef& delta) override {
     check_delta(b_.rows(), b_.cols(), delta);
-    const Matrix<double> change = copy_as<double>(delta);
-    for (std::int64_t i = 0; i < b_.rows(); ++i) {
-      for (std::int64_t j = 0; j < b_.cols(); ++j) b_(i, j) += change(i, j);
-    }
-    b_moments_ = measure_operand(std::as_const(b_).view());
+    b_.add(delta);
+    b_moments_ = measure_operand(b_.view());
     return {};
   }
 
  private:
-  Matrix<double> b_;
+  template <class B>
+  static void multiply_by(const ConstMatrixRef& a, MatrixView<const B> b, const MatrixRef& c) {
+    if (a.type == ElementType::f64) {
+      multiply<double, B>(a.as<double>(), b, c.as<double>());
+    } else {
+      multiply<float, B>(a.as<float>(), b, c.as<float>());
+    }
+  }
+
+  StoredOperand b_;
   OperandMoments b_moments_;
   Activity setup_;
 };

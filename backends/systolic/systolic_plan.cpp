@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "backends/core/gemm.h"
+#include "backends/core/stored_operand.h"
 #include "backends/plan_checks.h"
 #include "backends/systolic/bf16_product.h"
 
@@ -23,7 +24,7 @@ class SystolicPlan final : public Plan {
         shape_(shape),
         mode_(mode),
         input_range_(options.input_range),
-        b_(copy_as<double>(b)),
+        b_(b),
         moments_(measure_operand(b)),
         setup_(model_->load(shape, mode)) {}
 
@@ -69,11 +70,8 @@ class SystolicPlan final : public Plan {
 
   Activity update(const ConstMatrixRef& delta) override {
     check_delta(b_.rows(), b_.cols(), delta);
-    const Matrix<double> change = copy_as<double>(delta);
-    for (std::int64_t i = 0; i < b_.rows(); ++i) {
-      for (std::int64_t j = 0; j < b_.cols(); ++j) b_(i, j) += change(i, j);
-    }
-    moments_ = measure_operand(stored());
+    b_.add(delta);
+    moments_ = measure_operand(b_.view());
     forward_codes_.reset();
     backward_codes_.reset();
     forward_bf16_.reset();
@@ -84,34 +82,33 @@ class SystolicPlan final : public Plan {
   }
 
  private:
-  [[nodiscard]] MatrixView<const double> stored() const noexcept { return b_.view(); }
-
   // The array holds codes of B for one direction of use; B^T has scales of its own, because a scale
   // must not change along the sum. Each is made on first use.
   const QuantisedWeights& forward_codes() {
-    if (!forward_codes_) forward_codes_ = quantise_weights(stored(), model_->weight_scale());
+    if (!forward_codes_)
+      forward_codes_ = quantise_weights(b_.wide().view(), model_->weight_scale());
     return *forward_codes_;
   }
   const QuantisedWeights& backward_codes() {
     if (!backward_codes_) {
-      backward_codes_ = quantise_weights(stored().transposed(), model_->weight_scale());
+      backward_codes_ = quantise_weights(b_.wide().view().transposed(), model_->weight_scale());
     }
     return *backward_codes_;
   }
   const Matrix<float>& forward_bf16() {
-    if (!forward_bf16_) forward_bf16_ = rounded_to_bf16(stored());
+    if (!forward_bf16_) forward_bf16_ = rounded_to_bf16(b_.wide().view());
     return *forward_bf16_;
   }
   const Matrix<float>& backward_bf16() {
-    if (!backward_bf16_) backward_bf16_ = rounded_to_bf16(stored().transposed());
+    if (!backward_bf16_) backward_bf16_ = rounded_to_bf16(b_.wide().view().transposed());
     return *backward_bf16_;
   }
   const PackedMatrix<double>& forward_floats() {
-    if (!forward_floats_) forward_floats_.emplace(stored());
+    if (!forward_floats_) forward_floats_.emplace(b_.wide().view());
     return *forward_floats_;
   }
   const PackedMatrix<double>& backward_floats() {
-    if (!backward_floats_) backward_floats_.emplace(stored().transposed());
+    if (!backward_floats_) backward_floats_.emplace(b_.wide().view().transposed());
     return *backward_floats_;
   }
 
@@ -132,7 +129,7 @@ class SystolicPlan final : public Plan {
   GemmShape shape_;
   OperandMode mode_;
   std::optional<double> input_range_;  // of A in the forward direction
-  Matrix<double> b_;
+  StoredOperand b_;
   OperandMoments moments_;
   Activity setup_;
   std::optional<QuantisedWeights> forward_codes_;
