@@ -20,6 +20,7 @@
 #include "backends/core/parameters.h"
 #include "backends/core/product_statistics.h"
 #include "backends/core/random.h"
+#include "backends/core/row_source.h"
 #include "backends/core/shape.h"
 #include "backends/core/tensor.h"
 #include "backends/energy/activity.h"
@@ -112,6 +113,12 @@ class Plan {
                             Direction direction) = 0;
   Execution execute(const ConstMatrixRef& a, const MatrixRef& c) {
     return execute(a, c, Draw{}, Direction::forward);
+  }
+  /// The same, forward, with rows of A that are made as they are read. Nothing where the machine
+  /// wants a matrix: the caller then writes the rows out.
+  virtual std::optional<Execution> execute_rows(const RowSource<float>& /*a*/,
+                                                const MatrixRef& /*c*/, const Draw& /*draw*/) {
+    return std::nullopt;
   }
 
   /// Repeats the last execute on the machine alone, operands and result staying there, timed by the

@@ -30,9 +30,28 @@ kernels::MomentsKernel<T> kernel() {
 }
 
 /// Rows are summed one by one and their sums added in row order: the same for any thread count.
+OperandMoments moments_of(const std::vector<RowwiseMoments::Sums>& rows, std::int64_t cols) {
+  RowwiseMoments::Sums total;
+  for (const RowwiseMoments::Sums& s : rows) {
+    total.square += s.square;
+    total.abs += s.abs;
+    total.max = std::max(total.max, s.max);
+    total.nonzero += s.nonzero;
+  }
+  const double count = static_cast<double>(rows.size()) * static_cast<double>(cols);
+  if (!(count > 0)) return {0, 0, 0, 0};
+  return {total.square / count, total.abs / count, total.max, total.nonzero / count};
+}
+
 template <class T>
-kernels::RowMoments sum_rows(MatrixView<const T> x, std::vector<double>* row_largest) {
-  std::vector<kernels::RowMoments> rows(static_cast<std::size_t>(x.rows));
+RowwiseMoments::Sums sums_of(const T* row, std::int64_t n) {
+  const kernels::RowMoments sums = kernel<T>()(row, n);
+  return {sums.square, sums.abs, sums.max, sums.nonzero};
+}
+
+template <class T>
+std::vector<RowwiseMoments::Sums> sum_rows(MatrixView<const T> x) {
+  std::vector<RowwiseMoments::Sums> rows(static_cast<std::size_t>(x.rows));
   const std::int64_t grain = std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, x.cols));
   parallel_for(x.rows, grain, [&](std::int64_t begin, std::int64_t end) {
     std::vector<T> gathered(static_cast<std::size_t>(x.col_stride == 1 ? 0 : x.cols));
@@ -42,22 +61,10 @@ kernels::RowMoments sum_rows(MatrixView<const T> x, std::vector<double>* row_lar
         for (std::int64_t j = 0; j < x.cols; ++j) gathered[static_cast<std::size_t>(j)] = x(i, j);
         row = gathered.data();
       }
-      rows[static_cast<std::size_t>(i)] = kernel<T>()(row, x.cols);
+      rows[static_cast<std::size_t>(i)] = sums_of(row, x.cols);
     }
   });
-  if (row_largest != nullptr) {
-    row_largest->resize(rows.size());
-    std::transform(rows.begin(), rows.end(), row_largest->begin(),
-                   [](const kernels::RowMoments& row) { return row.max; });
-  }
-  kernels::RowMoments total{};
-  for (const kernels::RowMoments& s : rows) {
-    total.square += s.square;
-    total.abs += s.abs;
-    total.max = std::max(total.max, s.max);
-    total.nonzero += s.nonzero;
-  }
-  return total;
+  return rows;
 }
 
 template <class T>
@@ -182,25 +189,27 @@ OperandStatistics StatisticsMean::mean() const {
 
 namespace {
 
-OperandMoments measure(const ConstMatrixRef& x, std::vector<double>* row_largest) {
-  const kernels::RowMoments sums = x.type == ElementType::f64
-                                       ? sum_rows(x.as<double>(), row_largest)
-                                       : sum_rows(x.as<float>(), row_largest);
-  OperandMoments moments{0, 0, 0, 0};
-  const double count = static_cast<double>(x.rows) * static_cast<double>(x.cols);
-  if (count > 0) {
-    moments = {sums.square / count, sums.abs / count, sums.max, sums.nonzero / count};
-  }
-  return moments;
+std::vector<RowwiseMoments::Sums> rows_of(const ConstMatrixRef& x) {
+  return x.type == ElementType::f64 ? sum_rows(x.as<double>()) : sum_rows(x.as<float>());
 }
 
 }  // namespace
 
-OperandMoments measure_operand(const ConstMatrixRef& x) { return measure(x, nullptr); }
+OperandMoments measure_operand(const ConstMatrixRef& x) { return moments_of(rows_of(x), x.cols); }
 
 OperandMoments measure_operand(const ConstMatrixRef& x, std::vector<double>& row_largest) {
-  return measure(x, &row_largest);
+  const std::vector<RowwiseMoments::Sums> rows = rows_of(x);
+  row_largest.resize(rows.size());
+  std::transform(rows.begin(), rows.end(), row_largest.begin(),
+                 [](const RowwiseMoments::Sums& row) { return row.max; });
+  return moments_of(rows, x.cols);
 }
+
+void RowwiseMoments::take(std::int64_t i, const float* row) {
+  rows_[static_cast<std::size_t>(i)] = sums_of(row, cols_);
+}
+
+OperandMoments RowwiseMoments::total() const { return moments_of(rows_, cols_); }
 
 bool has_non_finite(const ConstMatrixRef& x) {
   return x.type == ElementType::f64 ? any_non_finite(x.as<double>())

@@ -84,6 +84,30 @@ OperandMoments measure_operand(const ConstMatrixRef& x);
 /// The same; `row_largest` becomes the largest |x| of each row (NaN left out).
 OperandMoments measure_operand(const ConstMatrixRef& x, std::vector<double>& row_largest);
 
+/// Moments of f32 rows that are seen one by one, in any order and from several threads: what
+/// measure_operand() finds in the matrix that they make.
+class RowwiseMoments {
+ public:
+  RowwiseMoments(std::int64_t rows, std::int64_t cols)
+      : cols_(cols), rows_(static_cast<std::size_t>(rows)) {}
+  void take(std::int64_t i, const float* row);
+  /// Largest |x| of a row that was taken (NaN left out).
+  [[nodiscard]] double largest(std::int64_t i) const noexcept {
+    return rows_[static_cast<std::size_t>(i)].max;
+  }
+  /// Of all rows, each taken.
+  [[nodiscard]] OperandMoments total() const;
+
+  /// Sums over one row.
+  struct Sums {
+    double square = 0, abs = 0, max = 0, nonzero = 0;
+  };
+
+ private:
+  std::int64_t cols_;
+  std::vector<Sums> rows_;
+};
+
 /// True when any element is NaN or infinite.
 bool has_non_finite(const ConstMatrixRef& x);
 

@@ -26,6 +26,9 @@ constexpr std::uint64_t tag_of(std::string_view name) noexcept {
 struct Draw {
   std::uint64_t call = 0;       ///< below 2^48
   std::int64_t row_offset = 0;  ///< index in the whole batch of A's first row
+  /// Calls since the operand was loaded, where it does not stay on the machine: the steps of a
+  /// recurrence find it with the errors of the loading before the first.
+  std::uint64_t since_loading = 0;
 };
 
 /// One stream of random numbers over a plane of elements (row, column) per call.

@@ -196,10 +196,16 @@ Pass CrossbarPlan::pass(bool transposed, const Draw& draw) const {
   return out;
 }
 
+void CrossbarPlan::load(const Draw& draw) {
+  // A reloaded operand is programmed anew for each loading, with errors of its own.
+  const std::uint64_t event = draw.call - draw.since_loading;
+  if (!resident_ && (!programmed_ || event_ != event)) program(event);
+}
+
 Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                                 Direction direction) {
   const bool transposed = direction == Direction::transposed;
-  const GemmShape shape = check_execute_operands(rows(), cols(), transposed, a, c);
+  check_execute_operands(rows(), cols(), transposed, a, c);
   if (transposed && machine_->config.mapping.flip) {
     fail_usage(
         "device '{}': a product with B^T would drive flipped columns, which hold complements; set "
@@ -213,8 +219,7 @@ Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
         machine_->spec.name());
   }
   const OperandMoments moments = checked_moments(a, "A", workspace_.full_scales);
-  // A reloaded operand is programmed anew for each call, with the errors of that call.
-  if (!resident_ && (!programmed_ || event_ != draw.call)) program(draw.call);
+  load(draw);
   Saturation seen;
   if (a.type == ElementType::f64) {
     seen = multiply_as<double, double>(transposed, draw, a, c);
@@ -231,11 +236,35 @@ Execution CrossbarPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
       take_offsets(c.as<float>());
     }
   }
+  return executed(a.rows, transposed, moments, seen);
+}
+
+std::optional<Execution> CrossbarPlan::execute_rows(const RowSource<float>& a, const MatrixRef& c,
+                                                    const Draw& draw) {
+  // Products of one reading per output encode row by row; the others want all rows at once.
+  if (machine_->config.composed() || !sums_fit_float(false) || a.rows() == 0 || a.cols() == 0) {
+    return std::nullopt;
+  }
+  RowwiseMoments taken(a.rows(), a.cols());
+  const DrivenSide driven(a, taken);
+  check_execute_operands(rows(), cols(), false, driven.matrix, c);
+  load(draw);
+  const std::optional<Saturation> seen = multiply_rows(driven, c, draw);
+  if (!seen) return std::nullopt;
+  const OperandMoments moments = taken.total();
+  // An element without a code: the way of matrices says so.
+  if (!std::isfinite(moments.mean_square)) return std::nullopt;
+  if (!offsets_.empty()) take_offsets(c.as<float>());
+  return executed(a.rows(), false, moments, *seen);
+}
+
+/// What a product of m rows was, its moments and saturation known.
+Execution CrossbarPlan::executed(std::int64_t m, bool transposed, const OperandMoments& moments,
+                                 const Saturation& seen) const {
   Execution result;
   result.statistics = {moments, moments_};
   const Counter counter{config_for(transposed), machine_->catalogue};
-  result.activity =
-      counter.execute(shape.m, rows(), cols(), transposed, !resident_, result.statistics);
+  result.activity = counter.execute(m, rows(), cols(), transposed, !resident_, result.statistics);
   if (!transposed && ranged_) result.statistics.a.max_abs = ranged_->input_max;
   add_device_lints(result.lints);
   add_lint(result.lints, seen.outputs_clipped, seen.outputs, "ADC samples");

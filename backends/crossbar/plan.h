@@ -56,6 +56,8 @@ class CrossbarPlan final : public Plan, public Inspectable {
   [[nodiscard]] std::string implementation() const override { return machine_->config.variant(); }
   Execution execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                     Direction direction) override;
+  std::optional<Execution> execute_rows(const RowSource<float>& a, const MatrixRef& c,
+                                        const Draw& draw) override;
   Activity update(const ConstMatrixRef& delta) override;
   [[nodiscard]] bool updates_by_outer_products() const override;
   Activity update_outer(const ConstMatrixRef& x, const ConstMatrixRef& d, double scale,
@@ -95,6 +97,9 @@ class CrossbarPlan final : public Plan, public Inspectable {
     return ranged_ && !transposed ? *ranged_ : machine_->config;
   }
   void program(std::uint64_t event);
+  void load(const Draw& draw);
+  [[nodiscard]] Execution executed(std::int64_t m, bool transposed, const OperandMoments& moments,
+                                   const Saturation& seen) const;
   void drop_effective();
   void draw_converters();
   [[nodiscard]] bool sums_fit_float(bool transposed) const noexcept;
@@ -145,6 +150,9 @@ class CrossbarPlan final : public Plan, public Inspectable {
   [[nodiscard]] Matrix<U> variance_matrix(const CellClock& clock) const;
   template <class U>
   const Packed<U>& effective(bool transposed);
+  /// Nothing where products go a way that wants all rows at once.
+  std::optional<Saturation> multiply_rows(const DrivenSide& a, const MatrixRef& c,
+                                          const Draw& draw);
   template <class T, class U>
   Saturation multiply_as(bool transposed, const Draw& draw, const ConstMatrixRef& a,
                          const MatrixRef& c);

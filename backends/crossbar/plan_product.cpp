@@ -149,7 +149,15 @@ Saturation CrossbarPlan::multiply_as(bool transposed, const Draw& draw, const Co
     return multiply_composed<T, U>(composed_pass(transposed, draw), operand.lanes, a.as<T>(),
                                    c.as<T>(), workspace_);
   }
-  return multiply<T, U>(pass(transposed, draw), operand.tiles, a.as<T>(), c.as<T>(), workspace_);
+  return multiply<T, U>(pass(transposed, draw), operand.tiles, a, c.as<T>(), workspace_);
+}
+
+std::optional<Saturation> CrossbarPlan::multiply_rows(const DrivenSide& a, const MatrixRef& c,
+                                                      const Draw& draw) {
+  const Packed<float>& operand = effective<float>(false);
+  if (operand.sliced.way != SlicedWay::none) return std::nullopt;
+  workspace_.full_scales.resize(static_cast<std::size_t>(a.matrix.rows));
+  return multiply<float, float>(pass(false, draw), operand.tiles, a, c.as<float>(), workspace_);
 }
 
 template Saturation CrossbarPlan::multiply_as<double, double>(bool, const Draw&,

@@ -28,9 +28,15 @@ struct StripBuffers {
 template <class T, class U>
 class Product {
  public:
-  Product(const Pass& pass, const PackedTiles<U>& tiles, MatrixView<const T> a, MatrixView<T> c,
+  Product(const Pass& pass, const PackedTiles<U>& tiles, const DrivenSide& a, MatrixView<T> c,
           Workspace& workspace)
-      : pass_(pass), tiles_(tiles), a_(a), c_(c), scales_(workspace.full_scales) {
+      : pass_(pass),
+        tiles_(tiles),
+        a_(a),
+        rows_(a.matrix.rows),
+        cols_(a.matrix.cols),
+        c_(c),
+        scales_(workspace.full_scales) {
     if constexpr (std::is_same_v<U, float>) {
       inputs_ = &workspace.inputs_f32;
     } else {
@@ -41,8 +47,8 @@ class Product {
   Saturation run() {
     gemm_segments<U>(send_inputs(), tiles_.segments,
                      [this](const SumStrip<U>& strip) { read(strip); });
-    return {inputs_clipped_, pass_.config->dac.bits > 0 ? a_.rows * a_.cols : 0, outputs_clipped_,
-            pass_.config->adc_bits > 0 ? a_.rows * pass_.outputs * pass_.inputs.tiles : 0};
+    return {inputs_clipped_, pass_.config->dac.bits > 0 ? rows_ * cols_ : 0, outputs_clipped_,
+            pass_.config->adc_bits > 0 ? rows_ * pass_.outputs * pass_.inputs.tiles : 0};
   }
 
  private:
@@ -52,33 +58,30 @@ class Product {
   MatrixView<const U> send_inputs() {
     if (!pass_.scaled_inputs()) std::fill(scales_.begin(), scales_.end(), 1.0);
     if constexpr (std::is_same_v<T, U>) {
-      if (!pass_.scaled_inputs() && !noisy()) return a_;
+      if (!pass_.scaled_inputs() && !noisy() && a_.source == nullptr) return a_.matrix.as<T>();
     }
-    const std::int64_t width = noisy() ? 2 * a_.cols : a_.cols;
-    inputs_->resize(static_cast<std::size_t>(a_.rows * width));
+    const std::int64_t width = noisy() ? 2 * cols_ : cols_;
+    inputs_->resize(static_cast<std::size_t>(rows_ * width));
     const std::int64_t grain =
-        std::max<std::int64_t>(1, kElementsPerPiece / std::max<std::int64_t>(1, a_.cols));
-    parallel_for(a_.rows, grain, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<T> gathered(static_cast<std::size_t>(a_.col_stride == 1 ? 0 : a_.cols));
-      std::vector<U> codes(static_cast<std::size_t>(noisy() ? a_.cols : 0));
+        std::max<std::int64_t>(1, kElementsPerPiece / std::max<std::int64_t>(1, cols_));
+    parallel_for(rows_, grain, [&](std::int64_t begin, std::int64_t end) {
+      RowReader<T> reader(a_, end);
+      std::vector<U> codes(static_cast<std::size_t>(noisy() ? cols_ : 0));
       for (std::int64_t i = begin; i < end; ++i) {
-        const T* row = a_.data + i * a_.row_stride;
-        if (a_.col_stride != 1) {
-          for (std::int64_t j = 0; j < a_.cols; ++j) {
-            gathered[static_cast<std::size_t>(j)] = a_(i, j);
-          }
-          row = gathered.data();
+        const T* const row = reader.row(i);
+        if (a_.source != nullptr && pass_.scaled_inputs()) {
+          scales_[static_cast<std::size_t>(i)] = a_.moments->largest(i);
         }
         U* const target = inputs_->data() + i * width;
         encode_row(row, i, noisy() ? codes.data() : target);
         if (noisy()) spread(codes.data(), target);
       }
     });
-    return {inputs_->data(), a_.rows, width, width, 1};
+    return {inputs_->data(), rows_, width, width, 1};
   }
 
   void encode_row(const T* row, std::int64_t i, U* codes) {
-    const std::int64_t clipped = encode_input(*pass_.config, pass_.scaled_inputs(), row, a_.cols,
+    const std::int64_t clipped = encode_input(*pass_.config, pass_.scaled_inputs(), row, cols_,
                                               scales_[static_cast<std::size_t>(i)], codes);
     if (clipped > 0) inputs_clipped_ += clipped;
   }
@@ -156,7 +159,9 @@ class Product {
 
   const Pass& pass_;
   const PackedTiles<U>& tiles_;
-  MatrixView<const T> a_;
+  const DrivenSide& a_;
+  std::int64_t rows_;
+  std::int64_t cols_;
   MatrixView<T> c_;
   std::vector<U>* inputs_;
   std::vector<double>& scales_;  // full scale of each input vector
@@ -174,11 +179,11 @@ bool is_plain_product(const Pass& pass) {
 }  // namespace
 
 template <class T, class U>
-Saturation multiply(const Pass& pass, const PackedTiles<U>& tiles, MatrixView<const T> a,
+Saturation multiply(const Pass& pass, const PackedTiles<U>& tiles, const DrivenSide& a,
                     MatrixView<T> c, Workspace& workspace) {
   if constexpr (std::is_same_v<T, U>) {
-    if (is_plain_product(pass)) {
-      gemm<U>(a, tiles.segments[0], c);
+    if (is_plain_product(pass) && a.source == nullptr) {
+      gemm<U>(a.matrix.as<T>(), tiles.segments[0], c);
       return {};
     }
   }
@@ -192,11 +197,10 @@ Saturation multiply(const Pass& pass, const PackedTiles<U>& tiles, MatrixView<co
 }
 
 template Saturation multiply<float, float>(const Pass&, const PackedTiles<float>&,
-                                           MatrixView<const float>, MatrixView<float>, Workspace&);
+                                           const DrivenSide&, MatrixView<float>, Workspace&);
 template Saturation multiply<float, double>(const Pass&, const PackedTiles<double>&,
-                                            MatrixView<const float>, MatrixView<float>, Workspace&);
+                                            const DrivenSide&, MatrixView<float>, Workspace&);
 template Saturation multiply<double, double>(const Pass&, const PackedTiles<double>&,
-                                             MatrixView<const double>, MatrixView<double>,
-                                             Workspace&);
+                                             const DrivenSide&, MatrixView<double>, Workspace&);
 
 }  // namespace jb::crossbar

@@ -12,6 +12,7 @@
 #include "backends/analog/rows.h"
 #include "backends/core/gemm.h"
 #include "backends/core/random.h"
+#include "backends/core/row_source.h"
 #include "backends/crossbar/config.h"
 
 namespace jb::crossbar {
@@ -70,10 +71,11 @@ struct Workspace {
 };
 
 /// C = A B through the tiles; on entry the workspace's full scales are the largest magnitudes in
-/// the rows of A. T: host type of A and C; U: type of the sums. Any strides; the same bytes for any
-/// thread count and any cut of A into row blocks.
+/// the rows of A (of a source only their number is right: they are found as its rows are read). T:
+/// host type of A and C; U: type of the sums. Any strides; the same bytes for any thread count and
+/// any cut of A into row blocks.
 template <class T, class U>
-Saturation multiply(const Pass& pass, const PackedTiles<U>& tiles, MatrixView<const T> a,
+Saturation multiply(const Pass& pass, const PackedTiles<U>& tiles, const DrivenSide& a,
                     MatrixView<T> c, Workspace& workspace);
 
 }  // namespace jb::crossbar

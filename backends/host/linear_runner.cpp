@@ -123,12 +123,22 @@ class PlanMultiplier final : public Multiplier<T> {
       work_ += digital_product({a.rows, c.cols, a.cols});
       return;
     }
-    Execution one =
-        plan_of(part, operand).execute(a, c, draw_of(operands, position), Direction::forward);
-    if (one.statistics_known) {
-      execution_.products.add(0, part, {a.rows, c.cols, a.cols}, one.statistics);
+    take(part, {a.rows, c.cols, a.cols},
+         plan_of(part, operand).execute(a, c, draw_of(operands, position), Direction::forward));
+  }
+
+  void multiply_rows(std::size_t part, std::int64_t operand, const RowSource<T>& a, MatrixView<T> c,
+                     const ProductPosition& position) override {
+    if constexpr (std::is_same_v<T, float>) {
+      if (runner_.device_ != nullptr && !c.empty() && a.cols() > 0) {
+        const Draw draw = draw_of(runner_.parts_[part], position);
+        if (std::optional<Execution> one = plan_of(part, operand).execute_rows(a, c, draw)) {
+          take(part, {a.rows(), c.cols, a.cols()}, std::move(*one));
+          return;
+        }
+      }
     }
-    add(std::move(one));
+    Multiplier<T>::multiply_rows(part, operand, a, c, position);
   }
 
   bool convolve(const Tensor& x, T* y,
@@ -149,6 +159,11 @@ class PlanMultiplier final : public Multiplier<T> {
     std::int64_t operand = -1;
     std::unique_ptr<Plan> plan;
   };
+
+  void take(std::size_t part, const GemmShape& shape, Execution one) {
+    if (one.statistics_known) execution_.products.add(0, part, shape, one.statistics);
+    add(std::move(one));
+  }
 
   void add(Execution one) {
     execution_.activity += one.activity;
@@ -205,6 +220,8 @@ class PlanMultiplier final : public Multiplier<T> {
     if (steps) {
       draw.call =
           draw_.call * static_cast<std::uint64_t>(uses) + static_cast<std::uint64_t>(position.step);
+      // Steps follow each other on the operand as it was loaded for the first of them.
+      draw.since_loading = static_cast<std::uint64_t>(position.step);
     }
     const std::int64_t rows_per_sample = runner_.batch_ > 0 ? rows / runner_.batch_ : rows;
     draw.row_offset =
@@ -249,25 +266,21 @@ void ProductRunner::plan_operands(const GraphView& graph, Operands& operands, Ma
   }
   if (!operands.constant) return;
   const ValueView& value = graph.value(node_.inputs[operands.input]);
-  const bool streamed = options_.streamed || !value.constant.has_elements();
-  const bool twice = std::any_of(held_.begin(), held_.end(),
-                                 [&](const auto& held) { return held.first == operands.input; });
-  if (!twice) {
-    held_.emplace_back(operands.input, KnownValue{type_, value.dims, nullptr});
-    if (streamed) streamed_.emplace_back(operands.input, value.constant);
-  }
+  const std::int64_t all = device_->storage_units();
   const std::int64_t units = device_->operand_units(shape);
-  if (!streamed && plan_own_convolution(graph, operands)) return;
-  if (!streamed) {
-    const Tensor constant = converted(value.constant.value(), type_);
-    if (type_ == DataType::f64) {
-      make_plans<double>(operands, constant);
-    } else {
-      make_plans<float>(operands, constant);
+  // What stays on a machine of bounded size is bounded too: planned once, it ages and is calibrated
+  // as in a network that is not streamed.
+  const bool stays = all > 0 && units * operands.product.operands <= all - room.units_taken;
+  const bool streamed = !value.constant.has_elements() || (options_.streamed && !stays);
+  const auto is_input = [&](const auto& entry) { return entry.first == operands.input; };
+  if (std::none_of(held_.begin(), held_.end(), is_input)) {
+    held_.emplace_back(operands.input, KnownValue{type_, value.dims, nullptr});
+  }
+  if (streamed) {
+    if (std::none_of(streamed_.begin(), streamed_.end(), is_input)) {
+      streamed_.emplace_back(operands.input, value.constant);
     }
-  } else {
     for (std::int64_t i = 0; i < operands.product.operands; ++i) {
-      const std::int64_t all = device_->storage_units();
       const bool fits = all == 0 || units <= all - room.units_taken;
       operands.resident.push_back(fits);
       if (fits) {
@@ -277,7 +290,14 @@ void ProductRunner::plan_operands(const GraphView& graph, Operands& operands, Ma
     }
     return;
   }
-  for (const bool stays : operands.resident) room.units_taken += stays ? units : 0;
+  if (plan_own_convolution(graph, operands)) return;
+  const Tensor constant = converted(value.constant.value(), type_);
+  if (type_ == DataType::f64) {
+    make_plans<double>(operands, constant);
+  } else {
+    make_plans<float>(operands, constant);
+  }
+  for (const bool resident : operands.resident) room.units_taken += resident ? units : 0;
 }
 
 /// True where the machine convolves by itself: its plan holds the filters then.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <type_traits>
 #include <utility>
 
@@ -28,9 +29,11 @@ FieldSums sums_of(const double* x, std::int64_t n) { return homodyne_rows().sums
 template <class S, class T>
 class RowSender {
  public:
-  RowSender(MatrixView<const S> a, double batch_max, const HomodyneParameters& p,
+  RowSender(const DrivenSide& a, double batch_max, const HomodyneParameters& p,
             const Pieces& pieces, ActivationFields<T>& out)
       : a_(a),
+        rows_(a.matrix.rows),
+        cols_(a.matrix.cols),
         batch_max_(batch_max),
         per_vector_(p.norm == Normalisation::per_vector),
         clips_(p.norm == Normalisation::fixed_scale && p.full_scale_a > 0),
@@ -41,28 +44,21 @@ class RowSender {
         out_(out) {}
 
   void send(std::int64_t begin, std::int64_t end) {
-    std::vector<S> gathered(a_.col_stride == 1 ? 0 : static_cast<std::size_t>(a_.cols));
-    for (std::int64_t i = begin; i < end; ++i) {
-      const S* row = &a_(i, 0);
-      if (a_.col_stride != 1) {
-        for (std::int64_t j = 0; j < a_.cols; ++j) gathered[static_cast<std::size_t>(j)] = a_(i, j);
-        row = gathered.data();
-      }
-      send_row(i, row);
-    }
+    RowReader<S> reader(a_, end);
+    for (std::int64_t i = begin; i < end; ++i) send_row(i, reader.row(i));
   }
 
  private:
   void send_row(std::int64_t i, const S* row) {
     const auto at = static_cast<std::size_t>(i);
-    const double own = per_vector_ ? analog::largest_magnitude(row, a_.cols) : batch_max_;
+    const double own = per_vector_ ? analog::largest_magnitude(row, cols_) : batch_max_;
     const double full = range_ > 0 && own > 0 ? range_ : own;
     out_.full[at] = dac_.bits > 0 ? dac_.full_code() : full;
     if (dac_.bits > 0) out_.unit[at] = full / dac_.full_code();
     for (std::int64_t c = 0; c < pieces_.count; ++c) {
       const FieldSums sums = send_piece(i, row, pieces_.begin(c), pieces_.size(c), full);
       const double floor = floor_ * out_.full[at];
-      const auto slot = static_cast<std::size_t>(c * a_.rows + i);
+      const auto slot = static_cast<std::size_t>(c * rows_ + i);
       out_.energy[slot] = sums.squares + static_cast<double>(pieces_.size(c)) * floor * floor;
       out_.sum[slot] = sums.sum;
     }
@@ -83,7 +79,9 @@ class RowSender {
     return sums_of(target, size);
   }
 
-  MatrixView<const S> a_;
+  const DrivenSide& a_;
+  std::int64_t rows_;
+  std::int64_t cols_;
   double batch_max_;
   bool per_vector_;
   bool clips_;
@@ -136,45 +134,54 @@ std::vector<PackedMatrix<T>> pack(MatrixView<const double> fields, const Pieces&
       packed.emplace_back(part);
     } else {
       Matrix<T> narrow(part.rows, part.cols);
-      for (std::int64_t l = 0; l < part.rows; ++l) {
-        for (std::int64_t j = 0; j < part.cols; ++j) narrow(l, j) = static_cast<T>(part(l, j));
-      }
+      parallel_for(part.rows, row_grain(part.cols), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t l = begin; l < end; ++l) {
+          for (std::int64_t j = 0; j < part.cols; ++j) narrow(l, j) = static_cast<T>(part(l, j));
+        }
+      });
       packed.emplace_back(std::as_const(narrow).view());
     }
   }
   return packed;
 }
 
-/// Sums and sums of squares of each column over each piece as the lanes carry it, rows added in
-/// order; returns the sum of all squares as sent.
-double add_columns(MatrixView<const double> fields, const Pieces& pieces, const LaneCoupling& lanes,
-                   double floor, WeightFields& out) {
+/// Sum of all squares as sent: rows summed one by one, their sums added in order.
+double add_rows(MatrixView<const double> fields, double floor) {
   const std::int64_t n = fields.cols;
-  out.energy.assign(static_cast<std::size_t>(pieces.count * n), 0.0);
-  out.sum.assign(out.energy.size(), 0.0);
-  double sent = 0;
-  std::vector<double> row(static_cast<std::size_t>(n));
+  const DrivenSide side{ConstMatrixRef(fields)};
+  std::vector<double> squares(static_cast<std::size_t>(fields.rows));
+  parallel_for(fields.rows, row_grain(n), [&](std::int64_t begin, std::int64_t end) {
+    RowReader<double> reader(side, end);
+    for (std::int64_t l = begin; l < end; ++l) {
+      squares[static_cast<std::size_t>(l)] = homodyne_rows().sums_f64(reader.row(l), n).squares +
+                                             static_cast<double>(n) * floor * floor;
+    }
+  });
+  return std::accumulate(squares.begin(), squares.end(), 0.0);
+}
+
+/// Sums and sums of squares of columns [begin, end) over each piece as the lanes carry them, rows
+/// added in order.
+void add_columns(MatrixView<const double> fields, const Pieces& pieces, const LaneCoupling& lanes,
+                 double floor, std::int64_t begin, std::int64_t end, WeightFields& out) {
+  const std::int64_t n = fields.cols;
   for (std::int64_t c = 0; c < pieces.count; ++c) {
     double* const energy = out.energy.data() + c * n;
     double* const sum = out.sum.data() + c * n;
     for (std::int64_t l = pieces.begin(c); l < pieces.begin(c) + pieces.size(c); ++l) {
-      for (std::int64_t j = 0; j < n; ++j) row[static_cast<std::size_t>(j)] = fields(l, j);
-      sent +=
-          homodyne_rows().sums_f64(row.data(), n).squares + static_cast<double>(n) * floor * floor;
-      for (std::int64_t j = 0; j < n; ++j) {
+      for (std::int64_t j = begin; j < end; ++j) {
         const auto at = static_cast<std::size_t>(j);
         const double own = lanes.own.empty() ? 1.0 : lanes.own[at];
-        double x = own * row[at];
+        double x = own * fields(l, j);
         if (!lanes.left.empty()) {
-          if (j > 0) x += lanes.left[at] * row[at - 1];
-          if (j + 1 < n) x += lanes.right[at] * row[at + 1];
+          if (j > 0) x += lanes.left[at] * fields(l, j - 1);
+          if (j + 1 < n) x += lanes.right[at] * fields(l, j + 1);
         }
         energy[j] += x * x + own * own * floor * floor;
         sum[j] += x;
       }
     }
   }
-  return sent;
 }
 
 }  // namespace
@@ -186,9 +193,11 @@ Pieces cut_into(std::int64_t k, std::int64_t length) noexcept {
 }
 
 template <class T>
-ActivationFields<T> send_activations(const ConstMatrixRef& a, const OperandMoments& moments,
+ActivationFields<T> send_activations(const DrivenSide& a, double batch_max,
                                      const HomodyneParameters& p, const Pieces& pieces) {
-  const auto m = static_cast<std::size_t>(a.rows);
+  const std::int64_t rows = a.matrix.rows;
+  const std::int64_t cols = a.matrix.cols;
+  const auto m = static_cast<std::size_t>(rows);
   ActivationFields<T> out;
   out.unit.assign(m, 1.0);
   out.full.assign(m, 0.0);
@@ -196,36 +205,34 @@ ActivationFields<T> send_activations(const ConstMatrixRef& a, const OperandMomen
   out.energy.assign(static_cast<std::size_t>(pieces.count) * m, 0.0);
   out.sum.assign(out.energy.size(), 0.0);
   const bool fixed = p.norm == Normalisation::fixed_scale && p.full_scale_a > 0;
-  const double batch_max = fixed ? p.full_scale_a : moments.max_abs;
+  if (fixed) batch_max = p.full_scale_a;
   bool as_it_is = false;
   if constexpr (!std::is_same_v<T, std::int8_t>) {
-    as_it_is = p.dac_bits_a == 0 && !fixed && a.type == element_type_of<T> && a.col_stride == 1;
-    if (as_it_is) out.fields = a.as<T>();
+    as_it_is = p.dac_bits_a == 0 && !fixed && a.source == nullptr &&
+               a.matrix.type == element_type_of<T> && a.matrix.col_stride == 1;
+    if (as_it_is) out.fields = a.matrix.as<T>();
   }
   if (!as_it_is) {
-    out.storage = Matrix<T>(a.rows, a.cols);
+    out.storage = Matrix<T>(rows, cols);
     out.fields = std::as_const(out.storage).view();
   }
-  parallel_for(a.rows, row_grain(a.cols), [&](std::int64_t begin, std::int64_t end) {
-    if (a.type == ElementType::f64) {
-      RowSender<double, T>(a.as<double>(), batch_max, p, pieces, out).send(begin, end);
+  parallel_for(rows, row_grain(cols), [&](std::int64_t begin, std::int64_t end) {
+    if (a.matrix.type == ElementType::f64) {
+      RowSender<double, T>(a, batch_max, p, pieces, out).send(begin, end);
     } else {
-      RowSender<float, T>(a.as<float>(), batch_max, p, pieces, out).send(begin, end);
+      RowSender<float, T>(a, batch_max, p, pieces, out).send(begin, end);
     }
   });
   set_alpha(p, p.dac_bits_a > 0 ? dac_of(p.dac_bits_a).full_code() : batch_max, pieces, out);
   return out;
 }
 
-template ActivationFields<std::int8_t> send_activations<std::int8_t>(const ConstMatrixRef&,
-                                                                     const OperandMoments&,
+template ActivationFields<std::int8_t> send_activations<std::int8_t>(const DrivenSide&, double,
                                                                      const HomodyneParameters&,
                                                                      const Pieces&);
-template ActivationFields<float> send_activations<float>(const ConstMatrixRef&,
-                                                         const OperandMoments&,
+template ActivationFields<float> send_activations<float>(const DrivenSide&, double,
                                                          const HomodyneParameters&, const Pieces&);
-template ActivationFields<double> send_activations<double>(const ConstMatrixRef&,
-                                                           const OperandMoments&,
+template ActivationFields<double> send_activations<double>(const DrivenSide&, double,
                                                            const HomodyneParameters&,
                                                            const Pieces&);
 
@@ -241,16 +248,24 @@ WeightFields send_weights(MatrixView<const double> b, const OperandMoments& mome
   if (dac.bits > 0) {
     storage = Matrix<double>(b.rows, b.cols);
     const double full_code = dac.full_code();
-    std::vector<double> row(static_cast<std::size_t>(b.cols));
-    for (std::int64_t l = 0; l < b.rows; ++l) {
-      for (std::int64_t j = 0; j < b.cols; ++j) row[static_cast<std::size_t>(j)] = b(l, j);
-      analog::encode(dac, row.data(), b.cols, moments.max_abs, &storage(l, 0));
-    }
+    const DrivenSide side{ConstMatrixRef(b)};
+    parallel_for(b.rows, row_grain(b.cols), [&](std::int64_t begin, std::int64_t end) {
+      RowReader<double> reader(side, end);
+      for (std::int64_t l = begin; l < end; ++l) {
+        analog::encode(dac, reader.row(l), b.cols, moments.max_abs, &storage(l, 0));
+      }
+    });
     out.unit = moments.max_abs / full_code;
     out.full = moments.max_abs > 0 ? full_code : 0.0;
     fields = std::as_const(storage).view();
   }
-  const double total = add_columns(fields, pieces, lanes, p.floor * out.full, out);
+  const double floor = p.floor * out.full;
+  out.energy.assign(static_cast<std::size_t>(pieces.count * b.cols), 0.0);
+  out.sum.assign(out.energy.size(), 0.0);
+  parallel_for(b.cols, row_grain(b.rows), [&](std::int64_t begin, std::int64_t end) {
+    add_columns(fields, pieces, lanes, floor, begin, end, out);
+  });
+  const double total = add_rows(fields, floor);
   const double photons = p.split * p.n_mac;
   if (total > 0) {
     const double elements = static_cast<double>(b.rows) * static_cast<double>(b.cols);

@@ -14,6 +14,7 @@
 #include "backends/core/gemm.h"
 #include "backends/core/matrix.h"
 #include "backends/core/operand_statistics.h"
+#include "backends/core/row_source.h"
 #include "backends/photonic/parameters.h"
 
 namespace jb::photonic {
@@ -48,9 +49,10 @@ struct ActivationFields {
   Matrix<T> storage;           ///< holds the fields when they are not A itself
 };
 
-/// `a` must be finite; `moments` are those of `a` (the batch).
+/// `a` must be finite; `batch_max` is its largest magnitude, which only normalisations over a batch
+/// look at.
 template <class T>
-ActivationFields<T> send_activations(const ConstMatrixRef& a, const OperandMoments& moments,
+ActivationFields<T> send_activations(const DrivenSide& a, double batch_max,
                                      const HomodyneParameters& p, const Pieces& pieces);
 
 /// How the weight lanes alter what they carry: own factor, and fields that leak in from the lanes

@@ -24,13 +24,15 @@ constexpr std::int64_t kNoiseColumns = 64;
 // Products that are formed before they are read: 2 MiB of them.
 constexpr std::int64_t kProductsInCache = 1 << 19;
 
+void check_moments(const OperandMoments& moments, const char* what) {
+  if (std::isfinite(moments.mean_square) && std::isfinite(moments.max_abs)) return;
+  fail_usage("{} holds NaN, infinite or too large values (its squares must sum to a finite number)",
+             what);
+}
+
 OperandMoments checked_moments(const ConstMatrixRef& x, const char* what) {
   const OperandMoments moments = measure_operand(x);
-  if (!std::isfinite(moments.mean_square) || !std::isfinite(moments.max_abs)) {
-    fail_usage(
-        "{} holds NaN, infinite or too large values (its squares must sum to a finite number)",
-        what);
-  }
+  check_moments(moments, what);
   return moments;
 }
 
@@ -126,13 +128,13 @@ bool HomodyneMachine::exact() const noexcept {
 
 HomodynePlan::HomodynePlan(std::shared_ptr<const HomodyneMachine> machine, const ConstMatrixRef& b,
                            OperandMode mode, const PlanOptions& options)
-    : machine_(std::move(machine)), b_(copy_as<double>(b)), mode_(mode), options_(options) {
+    : machine_(std::move(machine)), b_(b), mode_(mode), options_(options) {
   take_moments();
   // Packing belongs to planning, not to the first product.
   (void)side(false, b.type == ElementType::f32);
 }
 
-void HomodynePlan::take_moments() { b_moments_ = checked_moments(std::as_const(b_).view(), "B"); }
+void HomodynePlan::take_moments() { b_moments_ = checked_moments(b_.view(), "B"); }
 
 std::string HomodynePlan::implementation() const {
   if (machine_->exact()) return "homodyne/exact";
@@ -163,7 +165,8 @@ const HomodynePlan::Side& HomodynePlan::side(bool transposed, bool host_f32) {
 
 HomodynePlan::Side HomodynePlan::make_side(bool transposed, FieldType type) const {
   const HomodyneParameters& p = machine_->parameters;
-  const MatrixView<const double> b = transposed ? b_.view().transposed() : b_.view();
+  const StoredOperand::Wide wide = b_.wide();
+  const MatrixView<const double> b = transposed ? wide.view().transposed() : wide.view();
   Side side;
   side.type = type;
   side.pieces = cut_into(b.rows, readout_length(b.rows));
@@ -243,14 +246,19 @@ ReadoutSettings HomodynePlan::settings_for(const Pieces& pieces, std::int64_t pi
 }
 
 template <class T>
-std::int64_t HomodynePlan::run(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
-                               bool transposed, const Side& side, const OperandMoments& moments,
-                               std::vector<double>* units) {
+std::int64_t HomodynePlan::run(const DrivenSide& a, const MatrixRef& c, const Draw& draw,
+                               bool transposed, const Side& side, std::vector<double>* units,
+                               Execution& result) {
   const HomodyneMachine& machine = *machine_;
   const Pieces& pieces = side.pieces;
   HomodyneParameters sending = machine.parameters;
   if (!transposed) sending.dac_range_a = input_range();
-  const ActivationFields<T> sent = send_activations<T>(a, moments, sending, pieces);
+  const ActivationFields<T> sent =
+      send_activations<T>(a, result.statistics.a.max_abs, sending, pieces);
+  if (a.source != nullptr) {
+    result.statistics.a = a.moments->total();
+    check_moments(result.statistics.a, "A");
+  }
   const ReadoutNoise noise(machine.instance.seed, machine.instance.instance, options_.scope,
                            transposed);
   const std::int64_t n = c.cols;
@@ -261,14 +269,15 @@ std::int64_t HomodynePlan::run(const ConstMatrixRef& a, const MatrixRef& c, cons
     settings.push_back(settings_for(pieces, piece));
   }
   // Rows are taken in chunks whose products stay in cache until they are read.
-  const std::int64_t chunk = std::clamp<std::int64_t>(kProductsInCache / n, 1, a.rows);
+  const std::int64_t all_rows = c.rows;
+  const std::int64_t chunk = std::clamp<std::int64_t>(kProductsInCache / n, 1, all_rows);
   Matrix<SumOf<T>> products(chunk, n);
   // Partial sums are added digitally: whole ADC codes, or electrons where there is no ADC.
   Matrix<double> sums = pieces.count > 1 ? Matrix<double>(chunk, n) : Matrix<double>();
   std::atomic<std::int64_t> clipped{0};
   const std::int64_t grain = std::max<std::int64_t>(1, kElementsPerPiece / n);
-  for (std::int64_t first = 0; first < a.rows; first += chunk) {
-    const std::int64_t rows = std::min(chunk, a.rows - first);
+  for (std::int64_t first = 0; first < all_rows; first += chunk) {
+    const std::int64_t rows = std::min(chunk, all_rows - first);
     for (std::int64_t piece = 0; piece < pieces.count; ++piece) {
       gemm<T>(sent.fields.block(first, pieces.begin(piece), rows, pieces.size(piece)),
               packed<T>(side.weights)[static_cast<std::size_t>(piece)],
@@ -327,18 +336,26 @@ std::int64_t HomodynePlan::run(const ConstMatrixRef& a, const MatrixRef& c, cons
   return clipped;
 }
 
+/// A as the laser must pay for it.
+OperandMoments HomodynePlan::at_full_scale(OperandMoments a, bool transposed) const {
+  if (!transposed && input_range() > 0) a.max_abs = input_range();
+  return a;
+}
+
+/// What the product costs, its operands known.
+void HomodynePlan::count(const GemmShape& shape, bool transposed, Execution& result) const {
+  const double papr_a = at_full_scale(result.statistics.a, transposed).papr();
+  const double papr = machine_->parameters.laser_papr(papr_a, result.statistics.b.papr());
+  result.activity = machine_->accounting.product(shape, papr);
+}
+
 Execution HomodynePlan::execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                                 Direction direction) {
   const bool transposed = direction == Direction::transposed;
   const GemmShape shape = check_execute_operands(b_.rows(), b_.cols(), transposed, a, c);
-  const HomodyneParameters& p = machine_->parameters;
   Execution result;
   result.statistics = {checked_moments(a, "A"), b_moments_};
-  OperandMoments at_full_scale = result.statistics.a;  // as the laser must pay for
-  if (!transposed && input_range() > 0) at_full_scale.max_abs = input_range();
-  const double papr_a = at_full_scale.papr();
-  const double papr_b = result.statistics.b.papr();
-  result.activity = machine_->accounting.product(shape, p.laser_papr(papr_a, papr_b));
+  count(shape, transposed, result);
   if (shape.m == 0 || shape.n == 0) return result;
   if (shape.k == 0) {
     const Matrix<double> zero(shape.m, shape.n);
@@ -355,7 +372,25 @@ Execution HomodynePlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
     return result;
   }
   read_all(a, c, draw, transposed, use, nullptr, result);
-  result.statistics.a = at_full_scale;
+  result.statistics.a = at_full_scale(result.statistics.a, transposed);
+  return result;
+}
+
+std::optional<Execution> HomodynePlan::execute_rows(const RowSource<float>& a, const MatrixRef& c,
+                                                    const Draw& draw) {
+  // Exact products take A as it is, and a scale of the whole batch is known after all of it.
+  const HomodyneParameters& p = machine_->parameters;
+  const bool of_batch = p.norm == Normalisation::per_batch ||
+                        (p.norm == Normalisation::fixed_scale && !(p.full_scale_a > 0));
+  if (machine_->exact() || of_batch || a.rows() == 0 || a.cols() == 0) return std::nullopt;
+  RowwiseMoments taken(a.rows(), a.cols());
+  const DrivenSide driven(a, taken);
+  const GemmShape shape = check_execute_operands(b_.rows(), b_.cols(), false, driven.matrix, c);
+  Execution result;
+  result.statistics.b = b_moments_;
+  read_all(driven, c, draw, false, side(false, true), nullptr, result);
+  count(shape, false, result);
+  result.statistics.a = at_full_scale(result.statistics.a, false);
   return result;
 }
 
@@ -371,23 +406,22 @@ Execution HomodynePlan::detect(const ConstMatrixRef& a, const MatrixRef& c, cons
   return result;
 }
 
-void HomodynePlan::read_all(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
+void HomodynePlan::read_all(const DrivenSide& a, const MatrixRef& c, const Draw& draw,
                             bool transposed, const Side& use, std::vector<double>* units,
                             Execution& result) {
-  const OperandMoments& moments = result.statistics.a;
   std::int64_t clipped = 0;
   switch (use.type) {
     case FieldType::bytes:
-      clipped = run<std::int8_t>(a, c, draw, transposed, use, moments, units);
+      clipped = run<std::int8_t>(a, c, draw, transposed, use, units, result);
       break;
     case FieldType::f32:
-      clipped = run<float>(a, c, draw, transposed, use, moments, units);
+      clipped = run<float>(a, c, draw, transposed, use, units, result);
       break;
     case FieldType::f64:
-      clipped = run<double>(a, c, draw, transposed, use, moments, units);
+      clipped = run<double>(a, c, draw, transposed, use, units, result);
       break;
   }
-  const double readouts = static_cast<double>(a.rows) * static_cast<double>(c.cols) *
+  const double readouts = static_cast<double>(c.rows) * static_cast<double>(c.cols) *
                           static_cast<double>(use.pieces.count);
   add_lints(static_cast<double>(clipped) / readouts, result);
 }
@@ -423,10 +457,7 @@ void HomodynePlan::add_lints(double clipped_share, Execution& result) const {
 Activity HomodynePlan::update(const ConstMatrixRef& delta) {
   check_delta(b_.rows(), b_.cols(), delta);
   (void)checked_moments(delta, "the update");
-  const Matrix<double> change = copy_as<double>(delta);
-  for (std::int64_t i = 0; i < b_.rows(); ++i) {
-    for (std::int64_t j = 0; j < b_.cols(); ++j) b_(i, j) += change(i, j);
-  }
+  b_.add(delta);
   take_moments();
   for (auto& by_type : sides_) {
     for (std::optional<Side>& slot : by_type) slot.reset();

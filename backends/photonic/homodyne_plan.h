@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backends/backend.h"
+#include "backends/core/stored_operand.h"
 #include "backends/photonic/accounting.h"
 #include "backends/photonic/fields.h"
 #include "backends/photonic/lanes.h"
@@ -56,6 +57,8 @@ class HomodynePlan final : public Plan {
   [[nodiscard]] std::string implementation() const override;
   Execution execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                     Direction direction) override;
+  std::optional<Execution> execute_rows(const RowSource<float>& a, const MatrixRef& c,
+                                        const Draw& draw) override;
   Activity update(const ConstMatrixRef& delta) override;
   /// The electrons that detectors read (after the ADC, where there is one) instead of the product;
   /// `value_per_electron` of each row makes it one. Counts nothing.
@@ -81,12 +84,15 @@ class HomodynePlan final : public Plan {
   [[nodiscard]] ColumnLight column_light(const Side& side, std::int64_t n,
                                          std::int64_t piece) const;
   void set_phases(Side& side, std::int64_t n) const;
-  /// The readouts of a product; returns how many were clipped.
+  [[nodiscard]] OperandMoments at_full_scale(OperandMoments a, bool transposed) const;
+  void count(const GemmShape& shape, bool transposed, Execution& result) const;
+  /// The readouts of a product; returns how many were clipped. Statistics of a source are found on
+  /// the way.
   template <class T>
-  std::int64_t run(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw, bool transposed,
-                   const Side& side, const OperandMoments& moments, std::vector<double>* units);
+  std::int64_t run(const DrivenSide& a, const MatrixRef& c, const Draw& draw, bool transposed,
+                   const Side& side, std::vector<double>* units, Execution& result);
   /// Readouts of every row, as values or (with `units`) as electrons; adds lints.
-  void read_all(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw, bool transposed,
+  void read_all(const DrivenSide& a, const MatrixRef& c, const Draw& draw, bool transposed,
                 const Side& use, std::vector<double>* units, Execution& result);
   [[nodiscard]] ReadoutSettings settings_for(const Pieces& pieces, std::int64_t piece) const;
   /// Appends what a reader of the result must know.
@@ -94,7 +100,7 @@ class HomodynePlan final : public Plan {
   void take_moments();
 
   std::shared_ptr<const HomodyneMachine> machine_;
-  Matrix<double> b_;
+  StoredOperand b_;
   OperandMoments b_moments_;
   OperandMode mode_;
   PlanOptions options_;

@@ -80,7 +80,13 @@ TEST(Lowering, RowsAreTheWindows) {
       for (const auto& [first, count] :
            {std::pair{std::int64_t{0}, cut}, std::pair{cut, all - cut}}) {
         std::vector<float> rows(static_cast<std::size_t>(count * k + 1), 7);
-        gather_rows(padded, whole.as<float>().data(), group, first, count, rows.data());
+        const LoweredRows<float> lowered(padded, whole.as<float>().data(), group, first, count);
+        ASSERT_EQ(lowered.rows(), count);
+        ASSERT_EQ(lowered.cols(), k);
+        // A few at a time and the rest at once.
+        const std::int64_t few = std::min<std::int64_t>(count, 3);
+        lowered.read(0, few, rows.data());
+        lowered.read(few, count - few, rows.data() + few * k);
         for (std::int64_t r = 0; r < count; ++r) {
           for (std::int64_t c = 0; c < k; ++c) {
             ASSERT_EQ(rows[static_cast<std::size_t>(r * k + c)], defined(g, x, group, first + r, c))

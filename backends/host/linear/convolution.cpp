@@ -95,16 +95,13 @@ Tensor run_conv(const LinearCall<T>& call) {
   const std::int64_t n = g.out_channels / g.groups;
   const std::int64_t rows = g.images * g.area(&Window::output);
   const std::int64_t block = std::min(rows, lowered_rows(k));
-  Tensor a = Tensor::unwritten(y.type(), {block, k});
   Tensor c = Tensor::unwritten(y.type(), {block, n});
-  T* const lowered = a.as_mutable<T>().data();
   T* const sums = c.as_mutable<T>().data();
   for (std::int64_t group = 0; group < g.groups; ++group) {
     for (std::int64_t first = 0; first < rows; first += block) {
       const std::int64_t count = std::min(block, rows - first);
-      gather_rows(g, x.as<T>().data(), group, first, count, lowered);
-      call.multiplier.multiply(0, group, {lowered, count, k, k, 1}, {sums, count, n, n, 1},
-                               {first, 0});
+      const LoweredRows<T> lowered(g, x.as<T>().data(), group, first, count);
+      call.multiplier.multiply_rows(0, group, lowered, {sums, count, n, n, 1}, {first, 0});
       store_rows<T>(finish, g, group, first, {sums, count, n, n, 1}, out);
     }
   }

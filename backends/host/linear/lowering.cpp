@@ -68,21 +68,40 @@ void gather_line(const ConvGeometry& g, const Line<T>& line, T* rows) {
   }
 }
 
+/// The same of square windows over two dimensions whose taps are adjacent in a row: window after
+/// window, so that a loop has more than one row of taps in it however few windows there are.
+template <int kSize, class T>
+void gather_squares(const ConvGeometry& g, const Line<T>& line, T* rows) {
+  const std::int64_t k = line.channels * kSize * kSize;
+  const std::int64_t stride = g.w[2].stride;
+  const std::int64_t below = g.w[1].dilation * g.w[2].input;
+  const T* in = line.image + (line.z * g.w[1].input + line.y) * g.w[2].input + line.x;
+  T* out = rows;
+  for (std::int64_t c = 0; c + 1 < line.channels; ++c, in += line.plane, out += kSize * kSize) {
+    for (std::int64_t p = 0; p < line.count; ++p) {
+      const T* const from = in + p * stride;
+      T* const to = out + p * k;
+      for (int s = 0; s < kSize; ++s) copy_taps<kSize, true>(from + s * below, to + s * kSize);
+    }
+  }
+  for (std::int64_t p = 0; p < line.count; ++p) {  // the last channel spills nothing
+    for (int s = 0; s < kSize; ++s) {
+      copy_taps<kSize, false>(in + p * stride + s * below, out + p * k + s * kSize);
+    }
+  }
+}
+
 template <class T>
 void gather_any_line(const ConvGeometry& g, const Line<T>& line, T* rows) {
-  if (g.w[2].dilation == 1 || g.w[2].kernel == 1) {
-    switch (g.w[2].kernel) {
-      case 1:
-        return gather_line<1>(g, line, rows);
-      case 3:
-        return gather_line<3>(g, line, rows);
-      case 5:
-        return gather_line<5>(g, line, rows);
-      case 7:
-        return gather_line<7>(g, line, rows);
-      default:
-        break;
+  const std::int64_t width = g.w[2].kernel;
+  if (g.w[2].dilation == 1 || width == 1) {
+    if (g.w[0].kernel == 1 && g.w[1].kernel == width) {
+      if (width == 3) return gather_squares<3>(g, line, rows);
+      if (width == 5) return gather_squares<5>(g, line, rows);
+      if (width == 7) return gather_squares<7>(g, line, rows);
     }
+    if (width == 1) return gather_line<1>(g, line, rows);
+    if (width == 3) return gather_line<3>(g, line, rows);
   }
   gather_line<0>(g, line, rows);
 }
@@ -168,75 +187,86 @@ Tensor with_padding(ConvGeometry& g, const Tensor& x) {
   const auto bytes = static_cast<std::int64_t>(bytes_of(x.type()));
   const std::int64_t line = g.w[2].input * bytes;
   const std::int64_t filled = from.w[2].input * bytes;
-  const std::int64_t before = to[2].before * bytes;
-  const std::int64_t lines = g.w[0].input * g.w[1].input;
+  const std::int64_t height = from.w[1].input;
+  const std::int64_t lines = from.w[0].input * height;
   Tensor y = Tensor::unwritten(x.type(), {planes, g.area(&Window::input)});
   const char* const in = static_cast<const char*>(x.raw());
   char* const out = static_cast<char*>(y.mutable_raw());
-  parallel_for(planes * lines, row_grain(g.w[2].input), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t l = begin; l < end; ++l) {
-      const std::int64_t at_y = l % g.w[1].input - to[1].before;
-      const std::int64_t at_z = l / g.w[1].input % g.w[0].input - to[0].before;
-      const bool inside =
-          at_y >= 0 && at_y < from.w[1].input && at_z >= 0 && at_z < from.w[0].input;
-      char* const to_line = out + l * line;
-      if (!inside) {
-        std::memset(to_line, 0, static_cast<std::size_t>(line));
-        continue;
-      }
-      const std::int64_t row = (l / lines * from.w[0].input + at_z) * from.w[1].input + at_y;
-      std::memset(to_line, 0, static_cast<std::size_t>(before));
-      std::memcpy(to_line + before, in + row * filled, static_cast<std::size_t>(filled));
-      std::memset(to_line + before + filled, 0, static_cast<std::size_t>(line - before - filled));
-    }
-  });
+  const std::int64_t plane_bytes = g.area(&Window::input) * bytes;
+  parallel_for(
+      planes, row_grain(g.area(&Window::input)), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t plane = begin; plane < end; ++plane) {
+          // Zeros up to each line of the input, then the line.
+          char* at = out + plane * plane_bytes;
+          const char* source = in + plane * lines * filled;
+          for (std::int64_t l = 0; l < lines; ++l, source += filled) {
+            const std::int64_t above = (to[0].before + l / height) * g.w[1].input + to[1].before;
+            char* const place =
+                out + plane * plane_bytes + (above + l % height) * line + to[2].before * bytes;
+            std::memset(at, 0, static_cast<std::size_t>(place - at));
+            std::memcpy(place, source, static_cast<std::size_t>(filled));
+            at = place + filled;
+          }
+          std::memset(at, 0, static_cast<std::size_t>(out + (plane + 1) * plane_bytes - at));
+        }
+      });
   return y;
 }
 
 template <class T>
-void gather_rows(const ConvGeometry& g, const T* x, std::int64_t group, std::int64_t first,
-                 std::int64_t count, T* rows) {
-  const std::int64_t channels = g.in_channels / g.groups;
-  const std::int64_t k = channels * g.area(&Window::kernel);
-  const std::int64_t positions = g.area(&Window::output);
-  const std::int64_t plane = g.area(&Window::input);
-  const auto image_at = [&](std::int64_t image) {
-    return x + (image * g.in_channels + group * channels) * plane;
-  };
-  const bool pointwise = is_pointwise(g);
-  const bool inside = is_inside(g);
+LoweredRows<T>::LoweredRows(const ConvGeometry& g, const T* x, std::int64_t group,
+                            std::int64_t first, std::int64_t count)
+    : g_(g),
+      first_(first),
+      count_(count),
+      channels_(g.in_channels / g.groups),
+      plane_(g.area(&Window::input)),
+      positions_(g.area(&Window::output)),
+      k_(channels_ * g.area(&Window::kernel)),
+      pointwise_(is_pointwise(g)),
+      inside_(is_inside(g)) {
+  x_ = x + group * channels_ * plane_;
+}
+
+template <class T>
+void LoweredRows<T>::read(std::int64_t first, std::int64_t count, T* to) const {
+  for_each_image_run(positions_, first_ + first, 0, count,
+                     [&](std::int64_t image, std::int64_t at, std::int64_t i, std::int64_t run) {
+                       read_image(image, at, run, to + i * k_);
+                     });
+}
+
+template <class T>
+void LoweredRows<T>::read_image(std::int64_t image, std::int64_t position, std::int64_t count,
+                                T* to) const {
+  const T* const planes = x_ + image * g_.in_channels * plane_;
   // Windows of a line that are gathered at a time: their rows lie in the first-level cache.
-  const std::int64_t most = pointwise ? kTile : std::max<std::int64_t>(1, kCached / k);
-  const std::int64_t width = g.w[2].output;
-  const std::int64_t height = g.w[1].output;
-  const auto gather = [&](std::int64_t image, std::int64_t at, std::int64_t i, std::int64_t n) {
-    while (n > 0) {
-      const std::int64_t column = at % width;
-      std::int64_t run = std::min(n, most);
-      if (pointwise) {
-        transpose(image_at(image) + at, plane, channels, run, rows + i * k, k);
-      } else {
-        run = std::min(run, width - column);
-        const auto start = [&](std::size_t d, std::int64_t position) {
-          return position * g.w[d].stride - g.w[d].pad_begin;
-        };
-        const Line<T> line{image_at(image),
-                           channels,
-                           plane,
-                           start(0, at / width / height),
-                           start(1, at / width % height),
-                           start(2, column),
-                           run};
-        inside ? gather_any_line(g, line, rows + i * k) : gather_checked(g, line, rows + i * k);
-      }
-      at += run;
-      i += run;
-      n -= run;
-    }
+  const std::int64_t most = pointwise_ ? kTile : std::max<std::int64_t>(1, kCached / k_);
+  const std::int64_t width = g_.w[2].output;
+  const std::int64_t height = g_.w[1].output;
+  const auto start = [&](std::size_t d, std::int64_t at) {
+    return at * g_.w[d].stride - g_.w[d].pad_begin;
   };
-  parallel_for(count, row_grain(k), [&](std::int64_t begin, std::int64_t end) {
-    for_each_image_run(positions, first, begin, end, gather);
-  });
+  while (count > 0) {
+    std::int64_t run = std::min(count, most);
+    if (pointwise_) {
+      transpose(planes + position, plane_, channels_, run, to, k_);
+    } else {
+      const std::int64_t column = position % width;
+      run = std::min(run, width - column);
+      const Line<T> line{planes,
+                         channels_,
+                         plane_,
+                         start(0, position / width / height),
+                         start(1, position / width % height),
+                         start(2, column),
+                         run};
+      inside_ ? gather_any_line(g_, line, to) : gather_checked(g_, line, to);
+    }
+    position += run;
+    to += run * k_;
+    count -= run;
+  }
 }
 
 template <class T>
@@ -268,10 +298,8 @@ void store_rows(const Finish<T>& finish, const ConvGeometry& g, std::int64_t gro
   });
 }
 
-template void gather_rows(const ConvGeometry&, const float*, std::int64_t, std::int64_t,
-                          std::int64_t, float*);
-template void gather_rows(const ConvGeometry&, const double*, std::int64_t, std::int64_t,
-                          std::int64_t, double*);
+template class LoweredRows<float>;
+template class LoweredRows<double>;
 template void store_rows(const Finish<float>&, const ConvGeometry&, std::int64_t, std::int64_t,
                          MatrixView<float>, float*);
 template void store_rows(const Finish<double>&, const ConvGeometry&, std::int64_t, std::int64_t,

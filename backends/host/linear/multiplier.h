@@ -8,6 +8,7 @@
 #include "backends/core/function_ref.h"
 #include "backends/core/graph_view.h"
 #include "backends/core/matrix.h"
+#include "backends/core/row_source.h"
 #include "backends/core/shape_inference.h"
 #include "backends/core/tensor.h"
 
@@ -32,6 +33,9 @@ class Multiplier {
                         FunctionRef<void(std::int64_t, std::int64_t)> /*done*/) {
     return false;
   }
+  /// The same with rows of A that are made as they are read. Default: they are written out first.
+  virtual void multiply_rows(std::size_t part, std::int64_t operand, const RowSource<T>& a,
+                             MatrixView<T> c, const ProductPosition& position);
 };
 
 /// The operand of a product as k x n: a view into the node's inputs. `left`: constant_is_left().

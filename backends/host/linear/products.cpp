@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "backends/core/threads.h"
 #include "backends/host/linear/operators.h"
 #include "backends/host/ops/kernel_call.h"
 
@@ -85,11 +86,24 @@ std::vector<Tensor> run_products(const NodeView& node, bool left,
   }
 }
 
+template <class T>
+void Multiplier<T>::multiply_rows(std::size_t part, std::int64_t operand, const RowSource<T>& a,
+                                  MatrixView<T> c, const ProductPosition& position) {
+  Tensor matrix = Tensor::unwritten(data_type_of<T>, {a.rows(), a.cols()});
+  T* const rows = matrix.as_mutable<T>().data();
+  parallel_for(a.rows(), row_grain(a.cols()), [&](std::int64_t begin, std::int64_t end) {
+    a.read(begin, end - begin, rows + begin * a.cols());
+  });
+  multiply(part, operand, {rows, a.rows(), a.cols(), a.cols(), 1}, c, position);
+}
+
 std::int64_t lowered_rows(std::int64_t k) noexcept {
   return std::max<std::int64_t>(64, kLoweredBytes / (static_cast<std::int64_t>(sizeof(float)) *
                                                      std::max<std::int64_t>(1, k)));
 }
 
+template class Multiplier<float>;
+template class Multiplier<double>;
 template MatrixView<const float> operand_view(const NodeView&, bool,
                                               const std::vector<const Tensor*>&, std::size_t,
                                               std::int64_t);

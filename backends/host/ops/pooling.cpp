@@ -42,6 +42,7 @@ struct Geometry {
   std::int64_t planes = 1;
   std::int64_t in_area = 1;
   std::int64_t out_area = 1;
+  bool all_inside = false;  ///< no window of the last dimension reaches into padding
 };
 
 Geometry geometry_of(const KernelCall& call) {
@@ -59,6 +60,8 @@ Geometry geometry_of(const KernelCall& call) {
     g.out_area *= g.windows[d].output;
   }
   g.planes = call.input(0).dims()[0] * call.input(0).dims()[1];
+  g.all_inside = std::all_of(g.taps[2].begin(), g.taps[2].end(),
+                             [&](const Taps& taps) { return taps.count == g.windows[2].kernel; });
   return g;
 }
 
@@ -105,6 +108,37 @@ std::int64_t column_major(const Geometry& g, std::int64_t plane, std::int64_t at
   return plane * g.in_area + (x * g.windows[1].input + y) * g.windows[0].input + z;
 }
 
+/// The columns of each window of a line of values, to the outputs from `out` on; returns where they
+/// end. kTaps: columns that each window has inside, adjacent; 0: not known here.
+template <int kTaps, class T, class Sum, class Take, class End>
+T* reduce_columns(const Geometry& g, const Sum* line, T* out, Take take, End end) {
+  for (const Taps& taps : g.taps[2]) {
+    const Sum* const first = line + taps.first_index;
+    Sum value = *first;
+    if constexpr (kTaps > 0) {
+      for (int t = 1; t < kTaps; ++t) value = take(value, first[t]);
+    } else {
+      for (std::int64_t t = 1; t < taps.count; ++t) {
+        value = take(value, first[t * g.windows[2].dilation]);
+      }
+    }
+    *out++ = end(value, taps);
+  }
+  return out;
+}
+
+template <class T, class Sum, class Take, class End>
+T* reduce_line(const Geometry& g, const Sum* line, T* out, Take take, End end) {
+  const Window& w = g.windows[2];
+  if (w.dilation == 1 && w.kernel == 2 && g.all_inside) {
+    return reduce_columns<2>(g, line, out, take, end);
+  }
+  if (w.dilation == 1 && w.kernel == 3 && g.all_inside) {
+    return reduce_columns<3>(g, line, out, take, end);
+  }
+  return reduce_columns<0>(g, line, out, take, end);
+}
+
 /// One plane with every window's lines taken together first, all columns at once, then the columns
 /// of each window: take(a, b) for two values, end(value, taps of the three dimensions).
 template <class T, class Sum, class Take, class End>
@@ -128,13 +162,8 @@ void reduce_plane(const Geometry& g, const T* x, T* out, Take take, End end) {
           }
         }
       }
-      for (const Taps& taps : g.taps[2]) {
-        Sum value = line[taps.first_index];
-        for (std::int64_t t = 1; t < taps.count; ++t) {
-          value = take(value, line[taps.first_index + t * g.windows[2].dilation]);
-        }
-        *out++ = end(value, z, y, taps);
-      }
+      out = reduce_line(g, line, out, take,
+                        [&](Sum value, const Taps& taps) { return end(value, z, y, taps); });
     }
   }
 }
