@@ -50,6 +50,7 @@ void add_accuracy_delta(Outcome& outcome, std::int64_t gained, std::int64_t lost
 void add_agreement(Outcome& outcome, const std::vector<int>& machine,
                    const std::vector<int>& reference, const std::string& what,
                    Provenance provenance) {
+  if (machine.empty()) return;  // a network that gives no rows
   std::int64_t agreed = 0;
   for (std::size_t i = 0; i < machine.size(); ++i) agreed += machine[i] == reference[i] ? 1 : 0;
   add_share(outcome, "agreement_top1_frac", agreed, static_cast<std::int64_t>(machine.size()),

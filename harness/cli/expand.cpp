@@ -10,6 +10,7 @@
 #include "harness/cli/axes.h"
 #include "harness/cli/point_flags.h"
 #include "harness/network_map.h"
+#include "harness/network_source.h"
 
 namespace jb::harness::cli {
 
@@ -279,7 +280,11 @@ void complete_network(PointSpec& point, bool batch_given) {
   if (point.op != Op::network) return;
   const bool perceptron = point.onnx.empty() && point.network.rfind("mlp-", 0) == 0;
   if (point.dataset.empty() && perceptron) point.dataset = kDefaultDataset;
-  if (point.dataset.empty() && !batch_given) point.batch = kDrawnBatch;
+  if (point.dataset.empty() && !batch_given) {
+    // A model may fix its batch.
+    const std::int64_t fixed = point.onnx.empty() ? 0 : open_network(point)->fixed_batch;
+    point.batch = fixed > 0 ? fixed : kDrawnBatch;
+  }
   if (!point.dataset.empty() && point.dist.text() != PointSpec{}.dist.text()) {
     fail_usage(
         "--dist goes with --gemm, --conv, --shape and networks on drawn inputs; data set {} has "

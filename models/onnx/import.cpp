@@ -96,7 +96,12 @@ class GraphImport {
     }
     std::int64_t opset = ir < 3 ? 1 : 0;  // opsets came with IR 3
     for (const auto& import : model_.proto.opset_import()) {
-      if (is_default_domain(import.domain())) opset = std::max(opset, import.version());
+      if (!is_default_domain(import.domain())) continue;
+      if (opset > 0 && ir >= 3 && opset != import.version()) {
+        fail_usage("'{}' asks for two opsets of the ONNX operators, {} and {}", file_, opset,
+                   import.version());
+      }
+      opset = std::max(opset, import.version());
     }
     if (opset < 1 || opset > kNewestOpset) {
       fail_unsupported("'{}' asks for opset {} of the ONNX operators: 1 to {} are supported", file_,
@@ -357,7 +362,11 @@ class GraphImport {
 
   void add_outputs() {
     if (proto().output_size() == 0) fail_usage("'{}': the graph has no output", file_);
+    std::set<std::string> seen;
     for (const ::onnx::ValueInfoProto& info : proto().output()) {
+      if (!seen.insert(info.name()).second) {
+        fail_usage("'{}': the graph gives output '{}' twice", file_, shown(info.name()));
+      }
       const auto found = values_.find(info.name());
       if (found == values_.end()) {
         fail_usage("'{}': output '{}' is given by no node, initialiser or input", file_,

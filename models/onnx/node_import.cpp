@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "models/onnx/tensor_proto.h"
 
@@ -84,7 +85,11 @@ bool NodeImport::flag(std::string_view attribute, bool otherwise) {
 
 float NodeImport::number(std::string_view attribute, float otherwise) {
   const Attribute* found = find(attribute, Attribute::FLOAT);
-  return found != nullptr ? found->f() : otherwise;
+  if (found == nullptr) return otherwise;
+  // What is a value itself may be NaN; what operators compute with (epsilon, alpha) may not.
+  const bool is_value = attribute.rfind("value", 0) == 0;
+  if (std::isnan(found->f()) && !is_value) refuse("attribute '{}' is NaN, no number", attribute);
+  return found->f();
 }
 
 std::string NodeImport::text(std::string_view attribute, std::string_view otherwise) {

@@ -13,7 +13,8 @@ void check_range(NodeImport& node, std::string_view attribute,
                  const std::vector<std::int64_t>& values, std::int64_t least) {
   for (const std::int64_t value : values) {
     if (value < least || value > kMostInWindow) {
-      node.refuse("attribute '{}' holds {}; {} and more are accepted", attribute, value, least);
+      node.refuse("attribute '{}' holds {}; {} to {} are accepted", attribute, value, least,
+                  kMostInWindow);
     }
   }
 }

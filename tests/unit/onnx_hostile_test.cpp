@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -128,6 +129,21 @@ const std::vector<BadModel>& bad_models() {
          attribute(*m.graph().mutable_node(1), "alpha", 0.2F);
        },
        {"rectify", "alpha", "twice"}},
+      {"AttributeThatIsNoNumber",
+       [](Model& m) {
+         m.graph().mutable_node(1)->set_op_type("LeakyRelu");
+         attribute(*m.graph().mutable_node(1), "alpha", std::nanf(""));
+       },
+       {"rectify", "alpha", "NaN"}},
+      {"OutputTwice",
+       [](Model& m) { *m.graph().add_output() = m.graph().output(0); },
+       {"output", "twice"}},
+      {"TwoOpsets",
+       [](Model& m) {
+         auto* other = m.proto.add_opset_import();
+         other->set_version(m.proto.opset_import(0).version() - 1);
+       },
+       {"two opsets"}},
       {"TooManyInputs",
        [](Model& m) { m.graph().mutable_node(1)->add_input("x"); },
        {"rectify", "2 inputs"}},

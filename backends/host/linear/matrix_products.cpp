@@ -142,8 +142,8 @@ Tensor run_gemm(const LinearCall<T>& call) {
   const T beta = static_cast<T>(attributes.beta);
   const Tensor* addend = call.optional_input(2);
   const T* const added = addend != nullptr ? addend->template as<T>().data() : nullptr;
-  if (alpha == T{1} && beta == T{1} && added != nullptr && addend->size() == cols &&
-      addend->dims().back() == cols) {
+  if (alpha == T{1} && beta == T{1} && added != nullptr && addend->rank() > 0 &&
+      addend->size() == cols && addend->dims().back() == cols) {
     Finish<T>(call, added).all_rows(out, rows, cols);
     return y;
   }
