@@ -14,7 +14,9 @@ namespace jb::harness {
 namespace {
 
 /// Factor about the expected PAPR within which that of activations behind layers is taken to lie.
-/// Seen over the layers of the built-in networks on drawn inputs and data sets: 0.4 to 3.4 times.
+/// Seen over the layers of lenet5, the perceptrons, resnet18 and mobilenet-v2 on drawn inputs and
+/// data sets: 0.3 to 4 times. Beyond it lie the products of dlrm's gathered vectors with themselves
+/// (12 times), 4 % of its MACs.
 constexpr double kHiddenPapr = 5;
 constexpr double kMostMeasured = 4194304;  // 2^22 elements that are read for an estimate
 

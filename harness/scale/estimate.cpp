@@ -55,7 +55,7 @@ class Pass {
         reloaded_ += share.products * (1 - stays);
       }
       stays_.push_back(stays);
-      add(forward_, share.shape, share.products, stays);
+      if (!add_convolution(product, share)) add(forward_, share.shape, share.products, stays);
       if (stays > 0) {
         setup_ += device.estimate_setup(share.shape, OperandMode::stationary)
                       .scaled(stays * share.products / product.uses);
@@ -101,6 +101,18 @@ class Pass {
   std::string unsupported;
 
  private:
+  /// A convolution where the machine counts it whole, all groups together. False: it does not.
+  bool add_convolution(const Product& product, const Share& share) {
+    if (product.conv_input == 0) return false;
+    // A machine with a part of the channels reads that part of the input.
+    const double part = static_cast<double>(share.shape.k) / static_cast<double>(product.shape.k);
+    const auto whole = machine_.device().count_conv(
+        {share.shape, product.conv_input * part, static_cast<std::int64_t>(product.operands)});
+    if (!whole) return false;
+    forward_ += whole->scaled(share.products / product.operands);
+    return true;
+  }
+
   /// `products` of a shape, a share of which finds its operand in place.
   void add(Activity& activity, const GemmShape& shape, double products, double stays) const {
     const Device& device = machine_.device();

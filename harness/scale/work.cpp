@@ -113,7 +113,10 @@ class Reader {
     }
     const bool first = stationary && from_input_[static_cast<std::size_t>(x)];
     for (const LinearProduct& product : products) {
-      add(node, product, split, first && product.part.empty());
+      const double conv = node.op == Op::conv && stationary
+                              ? elements(graph_, x) / static_cast<double>(product.operands)
+                              : 0;
+      add(node, product, split, first && product.part.empty(), conv);
     }
     const bool stays = split == Split::columns || split == Split::operands;
     if (split == Split::rows) work_.reduced_values += repeats_ * elements(graph_, node.outputs[0]);
@@ -148,18 +151,20 @@ class Reader {
     (stays ? work_.periphery_split : work_.periphery_whole) += times(work, repeats_);
   }
 
-  void add(const NodeView& node, const LinearProduct& product, Split split, bool first) {
+  void add(const NodeView& node, const LinearProduct& product, Split split, bool first,
+           double conv) {
     const auto operands = static_cast<double>(product.operands);
     const auto uses = static_cast<double>(product.uses);
     for (Product& known : work_.products) {
       if (known.shape == product.shape && known.operands == operands && known.uses == uses &&
-          known.stationary == product.stationary && known.split == split && known.first == first) {
+          known.stationary == product.stationary && known.split == split && known.first == first &&
+          known.conv_input == conv) {
         known.repeats += repeats_;
         return;
       }
     }
-    work_.products.push_back(
-        {node.name, product.shape, operands, uses, repeats_, product.stationary, split, first});
+    work_.products.push_back({node.name, product.shape, operands, uses, repeats_,
+                              product.stationary, split, first, conv});
   }
 
   const GraphView& graph_;

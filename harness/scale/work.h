@@ -29,7 +29,8 @@ struct Product {
   double repeats = 1;   ///< nodes alike
   bool stationary = true;
   Split split = Split::none;
-  bool first = false;  ///< A is the network's input: training needs no gradient of it
+  bool first = false;     ///< A is the network's input: training needs no gradient of it
+  double conv_input = 0;  ///< of a convolution: elements of the input that each group reads; else 0
 
   [[nodiscard]] double macs() const noexcept { return shape.macs() * operands * uses * repeats; }
   [[nodiscard]] double weights() const noexcept {

@@ -178,6 +178,33 @@ TEST(ScaleEstimate, OneStepIsTheTrainersStep) {
   }
 }
 
+// Convolutions that a machine counts whole are counted so at scale.
+TEST(ScaleEstimate, ConvolutionsAreThoseOfTheNetworksEstimate) {
+  PointSpec point;
+  point.op = Op::network;
+  point.backend = "systolic";
+  point.device = "scale-sim-32";
+  point.network = "mobilenet-v2";
+  point.batch = 4;
+  const results::Record record = estimate_point(point, {});
+  ASSERT_EQ(record.status, results::Status::ok) << record.reason;
+  const Machine machine = machine_of("systolic", "scale-sim-32");
+  Cluster cluster;
+  cluster.samples = 4;
+  const StepEstimate pass = estimate_pass(machine, cluster, work_of(point.network, 4, 0), {});
+  const auto highest = std::min(machine.device().prices().highest, Boundary::B3);
+  // `estimate --network` takes normalisation and activations into the convolutions before them,
+  // which leaves less for the digital side around them.
+  double products_J = 0;
+  for (const results::RecordRow& row : record.ledger) {
+    if (row.component.find("digital periphery") == std::string::npos) products_J += row.energy_J;
+  }
+  const double forward_J =
+      pass.joules[static_cast<std::size_t>(Part::forward)].up_to[static_cast<std::size_t>(highest)];
+  // Equal layers times their number against sums over 50 layers.
+  expect_near_rel(forward_J, products_J, 1e-13);
+}
+
 TEST(ScaleEstimate, DataParallelTrafficIsARingOfGradients) {
   const Machine machine = machine_of("systolic", "tpu-v1");
   Cluster cluster;
