@@ -118,7 +118,7 @@ template <class T>
 OperandMoments moments_of_values(const Tensor& tensor, double row) {
   const auto values = tensor.as<T>();
   const auto size = static_cast<std::int64_t>(values.size());
-  OperandMoments m = measure_operand(MatrixView<const T>(values.data(), 1, size, size, 1));
+  OperandMoments m = measure_operand(MatrixView<const T>{values.data(), 1, size, size, 1});
   const auto negative = static_cast<double>(
       std::count_if(values.begin(), values.end(), [](T x) { return x < T{0}; }));
   // Chance that a row of so many elements holds a negative one.
