@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backends/crossbar/config.h"
+#include "backends/inspectable.h"
 #include "tests/support/crossbar_device.h"
 #include "tests/support/crossbar_reference.h"
 
@@ -299,6 +300,42 @@ TEST(CrossbarMapping, CalibratedRangesFollowTheSignal) {
     };
     EXPECT_LT(error("calibrated"), 0.25 * error("max")) << coding;
     EXPECT_LT(error("calibrated"), 0.1) << coding;
+  }
+}
+
+TEST(CrossbarMapping, CellsWithoutErrorAreProgrammedToTheMappingsTargets) {
+  // Codes of up to 12 bits are looked up in a table of conductances, others computed.
+  const Matrix<double> b = normal_matrix<double>(20, 9, 2);
+  const auto conductances = [&](const char* model, const char* mapping, const char* bits,
+                                const char* slices) {
+    const auto device = crossbar_device("ideal", {{"cell.model", model},
+                                                  {"cell.on_off", "50"},
+                                                  {"weight.mapping", mapping},
+                                                  {"weight.bits", bits},
+                                                  {"weight.slices", slices},
+                                                  {"weight.max", "1.5"}});
+    std::vector<float> all;
+    dynamic_cast<const Inspectable&>(*make_plan(*device, 1, b))
+        .inspect([&](const std::string& name, MatrixView<const double> matrix) {
+          if (name.rfind("conductances", 0) != 0) return;
+          for (std::int64_t i = 0; i < matrix.rows; ++i) {
+            for (std::int64_t j = 0; j < matrix.cols; ++j) {
+              all.push_back(static_cast<float>(matrix(i, j)));
+            }
+          }
+        });
+    return all;
+  };
+  for (const char* mapping :
+       {"differential", "differential-two-sided", "offset", "offset-unit-column"}) {
+    for (const char* bits : {"4", "8", "12", "13"}) {
+      for (const char* slices : {"1", "3"}) {
+        const std::vector<float> cells = conductances("generic", mapping, bits, slices);
+        EXPECT_EQ(cells, conductances("ideal", mapping, bits, slices))
+            << mapping << " " << bits << " " << slices;
+        EXPECT_GE(cells.size(), 20U * 9U);
+      }
+    }
   }
 }
 
