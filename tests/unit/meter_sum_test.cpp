@@ -106,8 +106,10 @@ TEST_F(MeterSum, ProcessorAndBoardAreAdded) {
   }
   const results::Quantity& gross = outcome.quantities.at("measured_energy_B3_J_per_mac");
   EXPECT_NEAR(gross.value * kMacs, sum_J, 1e-9 * sum_J);
+  // Each meter has its own times: two marks that are meant to be one lie as far apart as a thread
+  // may have to wait for its turn, some ms of 0.4 s, and idle power is a ninth of all.
   EXPECT_NEAR(outcome.quantities.at("measured_net_energy_B3_J_per_mac").value * kMacs, net_J,
-              1e-6 * net_J);
+              0.05 * net_J);
   EXPECT_NE(gross.source.find("RAPL"), std::string::npos) << gross.source;
   EXPECT_NE(gross.source.find(" + NVML energy counter"), std::string::npos) << gross.source;
   // 80 + 4 W of the processor and 600 W of the board, each known to its updates of 1 and 10 ms at
