@@ -21,13 +21,17 @@ Json spans_json(const std::vector<meter::Span>& spans) {
   return json;
 }
 
-Json windows_json(const std::vector<meter::Window>& windows) {
+/// Each stretch of a window where a log is to be joined by it; else a few, for who looks closer: a
+/// record is some kB long.
+Json windows_json(const std::vector<meter::Window>& windows, bool all) {
+  constexpr std::size_t kMostTold = 16;
   Json json = Json::array();
   for (const meter::Window& window : windows) {
     json.push_back({{"start_unix_s", window.spans.front().start_unix_s},
                     {"seconds", window.seconds()},
                     {"executions", window.executions}});
-    if (window.spans.size() > 1) json.back()["spans"] = spans_json(window.spans);
+    const std::size_t spans = window.spans.size();
+    if (spans > 1 && (all || spans <= kMostTold)) json.back()["spans"] = spans_json(window.spans);
   }
   return json;
 }
@@ -128,7 +132,7 @@ void add_times(Json& energy, const MeteredRun& run) {
                      {"steady_frac", run.rules.warmup_steady_frac}};
   energy["executions_of_work"] = run.executions_of_work;
   energy["unit"] = run.unit;
-  energy["windows"] = windows_json(run.windows);
+  energy["windows"] = windows_json(run.windows, run.which.empty());
   energy["idle_before"] = span_json(run.idle_before);
   energy["idle_after"] = span_json(run.idle_after);
   energy["warmup"] = spans_json(run.warm_up.parts);

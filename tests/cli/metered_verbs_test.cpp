@@ -31,19 +31,26 @@ class MeteredVerbs : public MeteredProgram {
     write_file(path("t10k-labels-idx1-ubyte"), idx_labels(30));
   }
   /// Each window's joules against what a perfect meter would have told.
-  void expect_right_joules(const json& energy) {
+  /// `interrupted`: the windows have pauses.
+  void expect_right_joules(const json& energy, bool interrupted = false) {
     const double late_J = 2 * machine_->longest_step_s() * kBusy_W;
     const json& meter = energy.at("meters").at(0);
     for (std::size_t i = 0; i < energy.at("windows").size(); ++i) {
       const json& window = energy.at("windows").at(i);
+      const double told = meter.at("joules").at(i);
+      if (interrupted && !window.contains("spans")) {
+        // Too many stretches to be told one by one: between idle and busy power then.
+        EXPECT_GT(told, kIdle_W * window.at("seconds").get<double>() - late_J);
+        EXPECT_LT(told, kBusy_W * window.at("seconds").get<double>() * 1.1 + late_J);
+        continue;
+      }
       const json spans = window.contains("spans") ? window.at("spans") : json{window};
       double joules = 0;
       for (const json& span : spans) {
         const double from = span.at("start_unix_s");
         joules += machine_->joules_between(from, from + span.at("seconds").get<double>());
       }
-      EXPECT_NEAR(meter.at("joules").at(i).get<double>(), joules,
-                  late_J * static_cast<double>(spans.size()));
+      EXPECT_NEAR(told, joules, late_J * static_cast<double>(spans.size()));
     }
   }
 };
@@ -60,7 +67,8 @@ TEST_F(MeteredVerbs, ATrainingIsMeteredByWindowsOfItsSteps) {
   const json& energy = record.at("measurement").at("energy");
   ASSERT_EQ(energy.at("windows").size(), 3U);
   EXPECT_EQ(energy.at("executions_of_work"), 3 * 200);
-  expect_right_joules(energy);
+  EXPECT_LT(record.dump().size(), 20000U) << "however many pauses there were";
+  expect_right_joules(energy, true);
   // Joules per sample of the windows, times the samples of the training, over its operations.
   double per_sample = 0;
   for (std::size_t i = 0; i < 3; ++i) {
