@@ -212,7 +212,7 @@ std::string explain_record(const Record& record, int width) {
   }
   const std::string amortised = amortisation_lines(record, width);
   if (!amortised.empty()) {
-    out += "\nwhat amortises symbols and readouts, (E7) of Hamerly et al., PRX 9, 021032 (2019)\n" +
+    out += "\nwhat amortises symbols and readouts: (E7) of Hamerly et al., PRX 9, 021032\n" +
            amortised;
   }
   const std::string times = time_lines(record, width);
