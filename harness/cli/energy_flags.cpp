@@ -72,9 +72,10 @@ void add_energy_flags(CLI::App& verb, EnergyFlags& flags) {
 }
 
 void add_power_log_flags(CLI::App& verb, EnergyFlags& flags) {
-  verb.add_option("--power-log", flags.power_log,
-                  "log of time,watts that an external wattmeter goes on writing (seconds since "
-                  "1970 or ISO 8601)")
+  verb.add_option(
+          "--power-log", flags.power_log,
+          "log of time,watts of an external wattmeter (seconds since 1970 or ISO 8601); a run "
+          "needs one that goes on being written")
       ->type_name("FILE")
       ->group(kGroup);
   verb.add_option("--power-log-boundary", flags.log_boundary,
