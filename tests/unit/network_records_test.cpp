@@ -91,7 +91,7 @@ TEST_P(NetworkRecords, CountThePublishedMacsAndAllOfThemByLayer) {
     EXPECT_EQ(record.work.macs, counts.macs * kBatch);
     expect_layers_make_the_whole(record);
     for (const Json& row : record.measurement.at("layers").at("rows")) {
-      if (row[kMacs].get<double>() > 0) {
+      if (row[kMacs].get<double>() > 0 && row[0] != "(others)") {
         EXPECT_EQ(row[1].get<std::string>(), GetParam().backend) << row[0];
         EXPECT_GT(row[kExecuted].get<double>(), 0) << row[0];
       }
@@ -137,7 +137,7 @@ TEST(NetworkRecord, OfAHybridHasTheBytesThatCross) {
   options.layers = true;
   PointSpec point = point_of("lenet5", "", "");
   point.backend = kHybridBackend;
-  point.map = "conv*=crossbar,fc*=photonic";
+  point.map = "conv*=systolic,fc*=photonic";  // both known to B2, where links are
   const Record record = run_point(point, options);
   ASSERT_EQ(record.status, Status::ok) << record.reason;
   double bytes = 0;
