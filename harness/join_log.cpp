@@ -135,7 +135,8 @@ void add_times(Json& energy, const MeteredRun& run) {
   energy["windows"] = windows_json(run.windows, run.which.empty());
   energy["idle_before"] = span_json(run.idle_before);
   energy["idle_after"] = span_json(run.idle_after);
-  energy["warmup"] = spans_json(run.warm_up.parts);
+  // Whether power was steady is known already where a meter was read.
+  if (run.which.empty()) energy["warmup"] = spans_json(run.warm_up.parts);
 }
 
 LogJoin::LogJoin(const std::filesystem::path& log, std::optional<Boundary> boundary, double shift_s)
