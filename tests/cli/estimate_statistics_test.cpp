@@ -128,10 +128,10 @@ TEST_F(EstimateStatistics, NetworkRowsAreThoseOfTheRun) {
     std::vector<std::string> point = machine;
     point.insert(point.end(), {"--network", "lenet5", "--batch", "3", "--json"});
     expect_same_rows(point);
-    point = machine;
-    point.insert(point.end(),
-                 {"--network", "mlp-784-16-10", "--batch", "600", "--cache", "weights", "--json"});
-    expect_same_rows(point);
+  }
+  for (const char* device : {"photonic-2025", "albireo-moderate"}) {
+    expect_same_rows({"--backend", "photonic", "--device", device, "--network", "mlp-784-16-10",
+                      "--batch", "600", "--cache", "weights", "--json"});
   }
 }
 
