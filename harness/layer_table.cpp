@@ -135,7 +135,45 @@ Json placements_json(const std::vector<std::string>& names,
   return json;
 }
 
+/// Adds what the activity tells of each layer to its row, and writes the table.
+Json table_of(const Activity& activity, const PriceTable& prices,
+              const std::vector<std::size_t>& row_of_layer, std::vector<Row>& rows) {
+  for (const LayerShare& share : activity.shares()) {
+    Row& row = rows[row_of_layer[share.layer]];
+    row.executed_macs += share.executed_macs;
+    row.device_time_s += share.device_time_s;
+  }
+  Json table = Json::object();
+  table["boundaries"] = Json::array();
+  if (prices.has_energy) {
+    add_energies(price(activity, prices), prices, row_of_layer, rows);
+    for (int b = static_cast<int>(prices.lowest); b <= static_cast<int>(prices.highest); ++b) {
+      table["boundaries"].push_back(name_of(static_cast<Boundary>(b)));
+    }
+  }
+  table["columns"] = columns();
+  table["rows"] = Json::array();
+  for (const Row& row : rows) table["rows"].push_back(json_of(row));
+  return table;
+}
+
 }  // namespace
+
+Json training_table(const Activity& activity, const PriceTable& prices,
+                    const std::vector<std::string>& names, const std::vector<double>& macs,
+                    const std::string& backend) {
+  std::vector<Row> rows(names.size() + 1);
+  std::vector<std::size_t> row_of_layer(names.size() + 1, names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    row_of_layer[i + 1] = i;
+    rows[i].layer = names[i];
+    rows[i].backend = backend;
+    rows[i].macs = macs.at(i);
+  }
+  rows.back().layer = kDigitalRow;
+  rows.back().backend = "digital";
+  return table_of(activity, prices, row_of_layer, rows);
+}
 
 Json layer_table(const Executable& executable, const NetworkWorkload& workload,
                  const Activity& execution, const std::optional<LayerErrors>& errors) {
@@ -172,23 +210,7 @@ Json layer_table(const Executable& executable, const NetworkWorkload& workload,
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (macs.find(names[i]) == macs.end()) row_of_layer[i + 1] = rows.size() - 1;
   }
-  for (const LayerShare& share : execution.shares()) {
-    Row& row = rows[row_of_layer[share.layer]];
-    row.executed_macs += share.executed_macs;
-    row.device_time_s += share.device_time_s;
-  }
-  Json table = Json::object();
-  const PriceTable& prices = executable.prices();
-  table["boundaries"] = Json::array();
-  if (prices.has_energy) {
-    add_energies(price(execution, prices), prices, row_of_layer, rows);
-    for (int b = static_cast<int>(prices.lowest); b <= static_cast<int>(prices.highest); ++b) {
-      table["boundaries"].push_back(name_of(static_cast<Boundary>(b)));
-    }
-  }
-  table["columns"] = columns();
-  table["rows"] = Json::array();
-  for (const Row& row : rows) table["rows"].push_back(json_of(row));
+  Json table = table_of(execution, executable.prices(), row_of_layer, rows);
   table["placements"] = placements_json(names, placements);
   if (errors) table["error_samples"] = errors->samples;
   return table;

@@ -18,6 +18,12 @@ namespace jb::harness {
 Json layer_table(const Executable& executable, const NetworkWorkload& workload,
                  const Activity& execution, const std::optional<LayerErrors>& errors);
 
+/// The same of a training: a row for each layer and orientation ("fc1/forward"), what the digital
+/// side does around it included.
+Json training_table(const Activity& activity, const PriceTable& prices,
+                    const std::vector<std::string>& names, const std::vector<double>& macs,
+                    const std::string& backend);
+
 /// The same with at most `most` rows: those whose names differ in numbers alone become one
 /// ("layer*.conv*"; sums, and the largest errors), then the smallest become "(others)".
 Json smaller_layer_table(const Json& table, std::size_t most);

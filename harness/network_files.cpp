@@ -24,6 +24,20 @@ std::string keep(const std::string& directory, const std::string& folder, const 
   return folder + "/" + name;
 }
 
+/// Ranges of post-training quantisation, where they are too many for a record.
+void keep_ranges(Outcome& outcome, const std::string& record_id, const std::string& directory) {
+  if (!outcome.verification.contains("ptq")) return;
+  Json& ptq = outcome.verification["ptq"];
+  if (!ptq.contains("ranges") || ptq["ranges"].size() <= kMostRows) return;
+  if (!directory.empty()) {
+    const Json table = {{"columns", ptq["columns"]}, {"ranges", ptq["ranges"]}};
+    ptq["file"] = keep(directory, "ranges", record_id + ".json", table.dump() + "\n");
+  }
+  ptq["products"] = ptq["ranges"].size();
+  ptq.erase("columns");
+  ptq.erase("ranges");
+}
+
 }  // namespace
 
 void keep_network_files(Outcome& outcome, const std::string& record_id,
@@ -33,10 +47,11 @@ void keep_network_files(Outcome& outcome, const std::string& record_id,
     if (table.contains("merged") && !directory.empty()) {
       table["file"] = keep(directory, "layers", record_id + ".json", outcome.layers.dump() + "\n");
     }
-    outcome.measurement["placements"] = table["placements"];
+    if (table.contains("placements")) outcome.measurement["placements"] = table["placements"];
     table.erase("placements");
     outcome.measurement["layers"] = std::move(table);
   }
+  keep_ranges(outcome, record_id, directory);
   if (outcome.predictions.empty()) return;
   outcome.verification["predictions_hash"] = hash_hex(outcome.predictions);
   if (directory.empty()) return;

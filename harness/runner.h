@@ -58,7 +58,7 @@ struct RunOptions {
   /// Op training: called after every step; false stops the training.
   std::function<bool(const TrainingProgress&)> on_training;
   /// Op training: the network at the end.
-  std::function<void(const models::Mlp&)> on_trained;
+  std::function<void(const models::Graph&)> on_trained;
 };
 
 /// Runs one point to its end. Never throws for what belongs to the point: the record's status says

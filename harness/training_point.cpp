@@ -9,6 +9,7 @@
 
 #include "backends/energy/ledger.h"
 #include "harness/accuracy.h"
+#include "harness/layer_table.h"
 #include "harness/metered_training.h"
 #include "harness/point_context.h"
 #include "harness/workload_cache.h"
@@ -32,28 +33,22 @@ constexpr double kBytesPerParameter = 96;
 /// Data, network and trainer of a point, checked against the device.
 struct Setting {
   std::shared_ptr<const models::Dataset> data;
-  models::Mlp network;
+  std::unique_ptr<models::TrainableNetwork> network;
   std::unique_ptr<BackendTrainer> trainer;
   std::int64_t steps_per_epoch = 0;
 };
 
-double parameters_of(const models::Mlp& network) {
-  double sum = 0;
-  for (const Matrix<float>& w : network.weights) sum += static_cast<double>(w.size());
-  return sum;
-}
-
 Support supports_layers(const PointContext& context, const Device& device,
-                        const models::Mlp& network) {
-  for (std::size_t l = 0; l < network.weights.size(); ++l) {
-    const std::int64_t k = network.widths[l];
-    const std::int64_t n = network.widths[l + 1];
-    const std::int64_t m = context.point.batch;
+                        const models::TrainableNetwork& network) {
+  for (const models::TrainableLayer& layer : network.layers()) {
+    const std::int64_t k = layer.weights.rows();
+    const std::int64_t n = layer.weights.cols();
+    const std::int64_t m = context.point.batch * layer.rows_per_sample();
     const GemmShape gradient = k < n ? GemmShape{n, k, m} : GemmShape{k, n, m};
     for (const auto& [shape, mode] : {std::pair{GemmShape{m, n, k}, OperandMode::stationary},
                                       std::pair{gradient, OperandMode::dynamic}}) {
       const Support support = device.supports(shape, mode, context.precision);
-      if (!support) return Support::no(fmt::format("layer fc{}: {}", l + 1, support.reason));
+      if (!support) return Support::no(fmt::format("layer {}: {}", layer.name, support.reason));
     }
   }
   return Support::yes();
@@ -74,19 +69,27 @@ bool needs_scaling(const PointContext& context) {
   }
 }
 
+/// Modulators whose fields are never quite zero, in a machine that takes signs from the light
+/// itself.
+bool has_floors(const PointContext& context) {
+  if (context.backend.info().kind != "photonic") return false;
+  return context.spec.text("architecture") == "homodyne";
+}
+
 std::shared_ptr<const models::Dataset> data_of(const PointContext& context) {
   WorkloadCache own;
   WorkloadCache& cache = context.options.workloads ? *context.options.workloads : own;
   return cache.dataset(context.point.dataset, context.point.data_dir);
 }
 
-void check_fits(const PointSpec& point, const models::Mlp& network,
+void check_fits(const PointSpec& point, const models::TrainableNetwork& network,
                 const models::LabelledImages& images) {
   models::TrainOptions options;
   options.epochs = point.training.epochs;
   options.batch = point.batch;
   options.learning_rate = point.training.learning_rate;
-  models::check_trainable(network, images, options);
+  models::check_trainable({network.name(), network.input_size(), network.output_size()}, images,
+                          options);
 }
 
 /// Throws CannotRun for what the machine cannot do.
@@ -94,15 +97,13 @@ void prepare(Setting& setting, const PointContext& context, Device& device,
              const NetworkStatistics* given = nullptr) {
   const PointSpec& point = context.point;
   setting.data = data_of(context);
-  setting.network = models::build_mlp(point.network, point.seed);
-  check_fits(point, setting.network, setting.data->train);
-  if (const Support support = supports_layers(context, device, setting.network); !support) {
+  setting.network = std::make_unique<models::TrainableNetwork>(point.network, point.seed);
+  check_fits(point, *setting.network, setting.data->train);
+  if (const Support support = supports_layers(context, device, *setting.network); !support) {
     throw CannotRun{results::Status::unsupported, support.reason};
   }
-  double widths = 0;
-  for (const std::int64_t width : setting.network.widths) widths += static_cast<double>(width);
-  const double bytes = kBytesPerParameter * parameters_of(setting.network) +
-                       8 * static_cast<double>(point.batch) * widths;
+  const double bytes = kBytesPerParameter * setting.network->parameters() +
+                       4 * static_cast<double>(point.batch) * setting.network->floats_per_sample();
   if (const Support memory = fits_in_memory(bytes); !memory) {
     throw CannotRun{results::Status::unsupported, memory.reason};
   }
@@ -113,8 +114,9 @@ void prepare(Setting& setting, const PointContext& context, Device& device,
   options.noise_aware = point.training.noise_aware;
   options.scaled = needs_scaling(context);
   options.given = given;
+  options.alternating = has_floors(context);
   setting.trainer = or_cannot_run(
-      [&] { return std::make_unique<BackendTrainer>(device, setting.network, options); });
+      [&] { return std::make_unique<BackendTrainer>(device, *setting.network, options); });
   if (const Support rule = setting.trainer->supports_options(); !rule) {
     fail_usage("{}", rule.reason);
   }
@@ -258,7 +260,7 @@ Pricing pricing_of(const PointContext& context, const Setting& setting, double e
   pricing.compulsory_bytes =
       epochs * static_cast<double>(setting.data->train.images.size()) * link_bytes(context);
   pricing.temperature_C = context.point.temperature_C;
-  pricing.most_rows = 160;  // the ledger alone tells layers and orientations apart
+  pricing.most_rows = 0;  // the table of layers tells layers and orientations apart
   return pricing;
 }
 
@@ -285,6 +287,9 @@ void add_training_energy(Outcome& outcome, const TrainingCounts& counts, const P
     total += joules[o];
   }
   outcome.add("training_energy_J", total, Provenance::modelled, pricing.source);
+  outcome.add("programming_energy_J",
+              ledger.category_J(Category::programming, pricing.prices->highest),
+              Provenance::modelled, pricing.source);
 }
 
 /// Counts to joules: what a run and an estimate share.
@@ -298,6 +303,8 @@ void account(Outcome& outcome, const PointContext& context, const Setting& setti
     }
   }
   const Pricing pricing = pricing_of(context, setting, epochs);
+  outcome.layers = training_table(counts.activity, *pricing.prices, *pricing.layer_names,
+                                  counts.macs_of_row, context.backend.info().id);
   outcome.work.compulsory_bytes = pricing.compulsory_bytes;
   Counts all;
   all.setup = setting.trainer->setup();
@@ -310,6 +317,7 @@ void account(Outcome& outcome, const PointContext& context, const Setting& setti
   outcome.measurement["stationary_operand"] = setting.trainer->resident() ? "resident" : "reloaded";
   outcome.measurement["update"] =
       setting.trainer->updates_by_outer_products() ? "outer-product" : "write";
+  if (has_floors(context)) outcome.measurement["signs"] = "alternating";
   outcome.measurement["training_samples"] = setting.data->train.images.rows();
   outcome.verification["dataset"] = setting.data->name;
   outcome.verification["data_hash"] = setting.data->content_hash;
@@ -356,7 +364,7 @@ void add_history(Outcome& outcome, const PointContext& context, const Setting& s
   outcome.measurement["steps"] = setting.trainer->steps();
   const models::LabelledImages& test = setting.data->test;
   const std::vector<int> in_float =
-      models::argmax_rows(models::forward(setting.network, test.images.view()).view());
+      models::argmax_rows(models::forward(*setting.network, test.images.view()).view());
   outcome.verification["float_accuracy_top1_frac"] = models::accuracy(in_float, test.labels);
   add_agreement(outcome, history.predicted, in_float,
                 fmt::format("{} test images of {}", in_float.size(), setting.data->name),
@@ -383,7 +391,7 @@ void add_history(Outcome& outcome, const PointContext& context, const Setting& s
 
 void check_training_data(const PointSpec& point) {
   const models::Dataset data = models::load_dataset(point.dataset, point.data_dir);
-  check_fits(point, models::build_mlp(point.network, point.seed), data.train);
+  check_fits(point, models::TrainableNetwork(point.network, point.seed), data.train);
 }
 
 Outcome run_training(const PointContext& context, Device& device) {
@@ -414,7 +422,7 @@ Outcome run_training(const PointContext& context, Device& device) {
     meter_rest(outcome, context, device, *windows,
                epochs * static_cast<double>(setting.data->train.images.rows()));
   }
-  if (context.options.on_trained) context.options.on_trained(setting.network);
+  if (context.options.on_trained) context.options.on_trained(setting.network->graph());
   return outcome;
 }
 
@@ -452,6 +460,10 @@ Outcome estimate_training(const PointContext& context, Device& device,
     total.activity += one.activity.scaled(all);
     for (std::size_t o = 0; o < total.macs.size(); ++o) total.macs[o] += one.macs[o] * all;
     total.products.add(one.products);
+    total.macs_of_row.resize(one.macs_of_row.size());
+    for (std::size_t r = 0; r < one.macs_of_row.size(); ++r) {
+      total.macs_of_row[r] += one.macs_of_row[r] * all;
+    }
   };
   add(std::min(context.point.batch, samples), samples / context.point.batch);
   add(samples % context.point.batch, 1);

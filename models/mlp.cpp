@@ -96,6 +96,7 @@ std::vector<std::string> mlp_names() { return {"mlp-784-100-10", "mlp-784-1000-1
 
 TrainOptions default_training(const std::string& name) {
   constexpr std::int64_t kLarge = 1000000;
+  if (name.rfind("mlp-", 0) != 0) return {};
   const std::vector<std::int64_t> widths = parse_widths(name);
   std::int64_t parameters = 0;
   for (std::size_t l = 1; l < widths.size(); ++l) parameters += (widths[l - 1] + 1) * widths[l];

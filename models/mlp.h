@@ -36,7 +36,7 @@ struct TrainOptions {
 /// What a network is trained with unless told otherwise. Above a million parameters: 8 epochs in
 /// batches of 128. On MNIST, 784-1000-1000-10 loses 0.1 % with batches of 256 and gains nothing
 /// from 10 epochs; smaller batches update all parameters more often, which takes longer. Usage
-/// error for a malformed name.
+/// error for a malformed name of a perceptron.
 TrainOptions default_training(const std::string& name);
 
 /// Trains in float on the host: softmax cross-entropy, Adam, cosine decay. Deterministic for a

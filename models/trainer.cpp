@@ -239,7 +239,8 @@ class Trainer {
 
 }  // namespace
 
-void check_trainable(const Mlp& network, const LabelledImages& data, const TrainOptions& options) {
+void check_trainable(const NetworkEnds& network, const LabelledImages& data,
+                     const TrainOptions& options) {
   if (options.epochs < 1 || options.epochs > kMaxEpochs) {
     fail_usage("training for {} epochs makes no sense: give 1 to {}", options.epochs, kMaxEpochs);
   }
@@ -254,19 +255,19 @@ void check_trainable(const Mlp& network, const LabelledImages& data, const Train
     fail_usage("training needs one label per image and at least one: got {} images and {} labels",
                data.images.rows(), data.labels.size());
   }
-  if (data.images.cols() != network.widths.front()) {
+  if (data.images.cols() != network.inputs) {
     fail_usage("network {} takes {} inputs and the images have {} pixels: choose another network",
-               network.name, network.widths.front(), data.images.cols());
+               network.name, network.inputs, data.images.cols());
   }
   const std::uint8_t largest = *std::max_element(data.labels.begin(), data.labels.end());
-  if (static_cast<std::int64_t>(largest) >= network.widths.back()) {
+  if (static_cast<std::int64_t>(largest) >= network.outputs) {
     fail_usage("network {} has {} outputs and the data has label {}: choose another network",
-               network.name, network.widths.back(), static_cast<int>(largest));
+               network.name, network.outputs, static_cast<int>(largest));
   }
 }
 
 void train(Mlp& network, const LabelledImages& data, const TrainOptions& options) {
-  check_trainable(network, data, options);
+  check_trainable({network.name, network.widths.front(), network.widths.back()}, data, options);
   Trainer(network, data, options).run();
 }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include <string>
+
 #include "models/mlp.h"
 
 namespace jb::models {
@@ -11,7 +13,15 @@ namespace jb::models {
 /// used.
 inline constexpr int kTrainerVersion = 2;
 
+/// What a network takes and gives for one sample.
+struct NetworkEnds {
+  std::string name;
+  std::int64_t inputs = 0;
+  std::int64_t outputs = 0;
+};
+
 /// Usage error naming the option, when `options` make no sense or `data` does not fit `network`.
-void check_trainable(const Mlp& network, const LabelledImages& data, const TrainOptions& options);
+void check_trainable(const NetworkEnds& network, const LabelledImages& data,
+                     const TrainOptions& options);
 
 }  // namespace jb::models

@@ -157,7 +157,8 @@ std::optional<fs::path> cache_folder(const fs::path& given) {
 Mlp trained_mlp(const std::string& name, const Dataset& data, const TrainOptions& options,
                 const fs::path& cache_dir) {
   Mlp network = build_mlp(name, options.seed);
-  check_trainable(network, data.train, options);
+  check_trainable({network.name, network.widths.front(), network.widths.back()}, data.train,
+                  options);
   const std::optional<fs::path> folder = cache_folder(cache_dir);
   const std::string key = cache_key(network, data, options);
   const fs::path path =

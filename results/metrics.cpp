@@ -12,7 +12,7 @@ constexpr Better kLower = Better::lower;
 constexpr Better kHigher = Better::higher;
 constexpr Better kNeither = Better::neither;
 
-constexpr std::array<Metric, 44> kMetrics{{
+constexpr std::array<Metric, 46> kMetrics{{
     {"device_time_s", "s", kExact, kLower, "time of the machine for one execution"},
     {"host_time_s", "s", kMeasured, kLower, "time this program took for the point"},
     {"throughput_mac_per_s", "MAC/s", kExact, kHigher, "logical MACs per device time"},
@@ -60,6 +60,8 @@ constexpr std::array<Metric, 44> kMetrics{{
      "training: products of activations and gradients and their periphery"},
     {"update_energy_J", "J", kSimulated, kLower,
      "training: optimizer, and bringing the change to the machine"},
+    {"programming_energy_J", "J", kSimulated, kLower,
+     "of all steps of a training: writing operands into cells"},
     {"average_power_W", "W", kExact, kNeither,
      "energy per time: metered, gross; else modelled, at the highest boundary"},
     {"area_m2", "m2", kExact, kLower, "area of the machine"},

@@ -122,7 +122,7 @@ void apply_training(const TrainFlags& flags, PointSpec& point) {
 PointSpec point_of(const TrainFlags& flags) {
   PointSpec point = one_machine_point(flags.points);
   if (point.network.empty()) {
-    fail_usage("--network is missing: name one such as mlp-784-100-10");
+    fail_usage("--network is missing: name one such as mlp-784-100-10 or lenet5");
   }
   point.op = Op::training;
   // A folder of IDX files is MNIST or made like it, unless it is told what it is.
@@ -193,6 +193,10 @@ std::string training_text(const results::Record& record) {
       text +=
           fmt::format("{}{} {:.1f} %", name == parts.front().first ? "" : ", ", name, 100 * share);
     }
+    if (value("programming_energy_J") > 0) {
+      text += fmt::format("; programming {}J of it",
+                          results::format_si(value("programming_energy_J")));
+    }
     text += fmt::format("; set-up {}J\n", results::format_si(value("setup_energy_J")));
   }
   const auto epochs = record.verification.find("accuracy_by_epoch");
@@ -244,8 +248,8 @@ int train(const TrainFlags& flags) {
     return !guard.interrupted();
   };
   if (!flags.output.empty()) {
-    options.on_trained = [&flags](const models::Mlp& network) {
-      models::save_onnx(network.graph(), flags.output);
+    options.on_trained = [&flags](const models::Graph& network) {
+      models::save_onnx(network, flags.output);
     };
   }
   std::optional<GivenStatistics> statistics;
@@ -317,6 +321,7 @@ void add_train_verb(CLI::App& app, VerbAction& action) {
       "of the machine",
       "joulebench train --network mlp-784-100-10 --data DIR --backend photonic\n"
       "joulebench train --network mlp-784-100-10 --device pcm-hermes --epochs 2 --json\n"
+      "joulebench train --network lenet5 --data DIR --backend onednn -o lenet5.onnx\n"
       "joulebench train --network mlp-784-100-10 --backend onednn --target-accuracy 0.95");
   const auto flags = std::make_shared<TrainFlags>();
   add_point_flags(*verb, flags->points, FlagUse::training);

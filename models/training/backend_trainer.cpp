@@ -20,6 +20,14 @@ std::uint32_t tag(std::size_t layer, Orientation orientation) {
          1;
 }
 
+/// The operand as a machine with alternating signs holds it: those of X's columns and of Y's.
+template <class T>
+void alternate_both(Matrix<T>& b) {
+  for (std::int64_t i = 0; i < b.rows(); ++i) {
+    for (std::int64_t j = (i + 1) % 2; j < b.cols(); j += 2) b(i, j) = -b(i, j);
+  }
+}
+
 /// False when a value is not finite.
 bool add_bias(MatrixView<float> c, const std::vector<float>& bias, bool relu) {
   bool finite = true;
@@ -63,32 +71,95 @@ Orientation BackendTrainer::orientation_of(std::uint32_t layer) noexcept {
   return static_cast<Orientation>((layer - 1) % kOrientations);
 }
 
-BackendTrainer::BackendTrainer(Device& device, Mlp& network, const BackendTrainOptions& options)
-    : device_(device), network_(network), options_(options), prices_(device.prices()) {
+BackendTrainer::BackendTrainer(Device& device, const std::string& name,
+                               const BackendTrainOptions& options)
+    : device_(device), network_(name), options_(options), prices_(device.prices()) {
   periphery_ = add_periphery(prices_);
+}
+
+BackendTrainer::BackendTrainer(Device& device, TrainableNetwork& network,
+                               const BackendTrainOptions& options)
+    : BackendTrainer(device, network.name(), options) {
+  for (TrainableLayer& given : network.layers()) {
+    Layer layer;
+    layer.parameters = &given.weights;
+    layer.bias = &given.bias;
+    layer.relu = given.relu;
+    layer.conv = given.conv;
+    add_layer(given.name, std::move(layer));
+  }
+  make_buffers();
+}
+
+BackendTrainer::BackendTrainer(Device& device, Mlp& network, const BackendTrainOptions& options)
+    : BackendTrainer(device, network.name, options) {
   for (std::size_t l = 0; l < network.weights.size(); ++l) {
-    Matrix<float>& w = network.weights[l];
-    const std::string name = fmt::format("fc{}", l + 1);
-    for (std::size_t o = 0; o < kOrientations; ++o) {
-      names_.push_back(fmt::format("{}/{}", name, name_of(static_cast<Orientation>(o))));
-    }
-    auto plan = device.plan({options.batch, w.cols(), w.rows()}, std::as_const(w).view(),
-                            OperandMode::stationary, {.scope = tag_of(name)});
-    setup_ += plan->setup().relabelled(tag(l, Orientation::update));
-    const auto size = static_cast<std::size_t>(w.size());
-    const auto columns = static_cast<std::size_t>(w.cols());
-    layers_.push_back(Layer{std::move(plan), Matrix<float>(w.rows(), w.cols()),
-                            std::vector<float>(columns),
-                            Optimizer(options.optimizer, options.momentum, size),
-                            Optimizer(options.optimizer, options.momentum, columns),
-                            Matrix<double>(w.rows(), w.cols()), tag_of(name + "/weight-gradient")});
+    Layer layer;
+    layer.parameters = &network.weights[l];
+    layer.bias = &network.biases[l];
+    layer.relu = l + 1 < network.weights.size();
+    add_layer(fmt::format("fc{}", l + 1), std::move(layer));
   }
+  make_buffers();
+}
+
+void BackendTrainer::add_layer(const std::string& name, Layer layer) {
+  const std::size_t l = layers_.size();
+  const Matrix<float>& w = *layer.parameters;
+  for (std::size_t o = 0; o < kOrientations; ++o) {
+    names_.push_back(fmt::format("{}/{}", name, name_of(static_cast<Orientation>(o))));
+  }
+  const std::int64_t rows = options_.batch * (layer.conv ? layer.conv->positions() : 1);
+  Matrix<float> held =
+      options_.alternating ? copy_as<float>(ConstMatrixRef(w.view())) : Matrix<float>();
+  if (options_.alternating) alternate_both(held);
+  layer.plan = device_.plan({rows, w.cols(), w.rows()},
+                            options_.alternating ? std::as_const(held).view() : w.view(),
+                            OperandMode::stationary, {.scope = tag_of(name), .family = name});
+  setup_ += layer.plan->setup().relabelled(tag(l, Orientation::update));
+  layer.gradient = Matrix<float>(w.rows(), w.cols());
+  layer.bias_gradient.resize(static_cast<std::size_t>(w.cols()));
+  layer.weights =
+      Optimizer(options_.optimizer, options_.momentum, static_cast<std::size_t>(w.size()));
+  layer.biases =
+      Optimizer(options_.optimizer, options_.momentum, static_cast<std::size_t>(w.cols()));
+  layer.change = Matrix<double>(w.rows(), w.cols());
+  layer.gradient_scope = tag_of(name + "/weight-gradient");
+  layers_.push_back(std::move(layer));
+}
+
+void BackendTrainer::make_buffers() {
   outer_ = layers_.front().plan->updates_by_outer_products();
-  for (const std::int64_t width : network.widths) {
-    activations_.emplace_back(options.batch, width);
-    deltas_.emplace_back(options.batch, width);
+  const auto add_width = [&](std::int64_t width) {
+    activations_.emplace_back(options_.batch, width);
+    deltas_.emplace_back(options_.batch, width);
+  };
+  for (Layer& layer : layers_) {
+    add_width(layer.conv ? layer.conv->input_size() : layer.parameters->rows());
+    if (!layer.conv) continue;
+    const std::int64_t rows = options_.batch * layer.conv->positions();
+    layer.lowered = Matrix<float>(rows, layer.parameters->rows());
+    if (&layer != &layers_.front()) {
+      layer.lowered_gradient = Matrix<float>(rows, layer.parameters->rows());
+    }
+    layer.sums = Matrix<float>(rows, layer.parameters->cols());
+    layer.maps = Matrix<float>(options_.batch, layer.conv->map_size());
+    layer.map_gradient = Matrix<float>(options_.batch, layer.conv->map_size());
   }
-  labels_.resize(static_cast<std::size_t>(options.batch));
+  add_width(layers_.back().parameters->cols());
+  labels_.resize(static_cast<std::size_t>(options_.batch));
+  counts_ = empty_counts();
+}
+
+TrainingCounts BackendTrainer::empty_counts() const {
+  TrainingCounts counts;
+  counts.macs_of_row.assign(names_.size(), 0.0);
+  return counts;
+}
+
+void BackendTrainer::add_macs(double macs, std::size_t layer, Orientation orientation) {
+  counts_.macs[static_cast<std::size_t>(orientation)] += macs;
+  counts_.macs_of_row[tag(layer, orientation) - 1] += macs;
 }
 
 Support BackendTrainer::supports_options() const {
@@ -98,7 +169,7 @@ Support BackendTrainer::supports_options() const {
     return Support::no(fmt::format(
         "device '{}' holds some layers of {} only and can update those alone by outer products: "
         "give it more tiles, or choose reprogramming (--update reprogram)",
-        device, network_.name));
+        device, network_));
   }
   if (!outer_) return Support::yes();
   if (options_.noise_aware) {
@@ -225,7 +296,8 @@ double BackendTrainer::step(const LabelledImages& data, std::span<const std::int
   const double loss =
       softmax_gradient(rows_of(deltas_[last + 1], rows),
                        std::span(labels_).first(static_cast<std::size_t>(rows)), rows);
-  add(softmax_gradient_work(static_cast<double>(rows), static_cast<double>(network_.widths.back())),
+  add(softmax_gradient_work(static_cast<double>(rows),
+                            static_cast<double>(deltas_[last + 1].cols())),
       last, Orientation::forward);
   for (std::size_t l = last; l > 0; --l) input_gradient(l, rows);
   for (std::size_t l = 0; l <= last; ++l) {
@@ -236,35 +308,73 @@ double BackendTrainer::step(const LabelledImages& data, std::span<const std::int
   return loss / static_cast<double>(rows);
 }
 
-bool BackendTrainer::forward(std::int64_t rows) {
+std::int64_t BackendTrainer::product_rows(std::size_t layer, std::int64_t samples) const {
+  const std::optional<ConvStage>& conv = layers_[layer].conv;
+  return conv ? samples * conv->positions() : samples;
+}
+
+MatrixView<float> BackendTrainer::inputs_of(std::size_t layer, std::int64_t samples) {
+  Layer& own = layers_[layer];
+  return rows_of(own.conv ? own.lowered : activations_[layer], product_rows(layer, samples));
+}
+
+MatrixView<float> BackendTrainer::outputs_of(std::size_t layer, std::int64_t samples) {
+  Layer& own = layers_[layer];
+  return rows_of(own.conv ? own.sums : deltas_[layer + 1], product_rows(layer, samples));
+}
+
+Execution BackendTrainer::multiply(std::size_t layer, MatrixView<const float> x,
+                                   MatrixView<float> y, const Draw& draw) {
+  if (!options_.alternating) {
+    return layers_[layer].plan->execute(x, y, draw, Direction::forward);
+  }
+  Matrix<float> sent = copy_as<float>(ConstMatrixRef(x));
+  alternate_columns(sent.view());
+  Execution execution =
+      layers_[layer].plan->execute(std::as_const(sent).view(), y, draw, Direction::forward);
+  alternate_columns(y);
+  return execution;
+}
+
+bool BackendTrainer::forward(std::int64_t samples) {
   for (std::size_t l = 0; l < layers_.size(); ++l) {
-    const bool relu = l + 1 < layers_.size();
+    Layer& own = layers_[l];
+    if (own.conv) {
+      own.conv->lower(rows_of(activations_[l], samples), inputs_of(l, samples));
+    }
     // The logits are not needed themselves: their gradient takes their place.
-    const MatrixView<float> output = rows_of(relu ? activations_[l + 1] : deltas_[l + 1], rows);
-    on_machine(l, Orientation::forward, {rows, output.cols, network_.widths[l]}, [&] {
-      return layers_[l].plan->execute(rows_of(activations_[l], rows), output,
-                                      Draw{static_cast<std::uint64_t>(step_), 0},
-                                      Direction::forward);
+    const bool last = l + 1 == layers_.size();
+    const MatrixView<float> output =
+        own.conv || last ? outputs_of(l, samples) : rows_of(activations_[l + 1], samples);
+    const std::int64_t rows = product_rows(l, samples);
+    on_machine(l, Orientation::forward, {rows, output.cols, own.parameters->rows()}, [&] {
+      return multiply(l, inputs_of(l, samples), output, Draw{static_cast<std::uint64_t>(step_), 0});
     });
-    if (!add_bias(output, network_.biases[l], relu)) return false;
+    if (!add_bias(output, *own.bias, own.relu)) return false;
     const double elements = product(rows, output.cols);
     PeripheryWork work = bias_work(elements);
-    if (relu) work += relu_work(elements);
+    if (own.relu) work += relu_work(elements);
+    if (own.conv) {
+      own.conv->to_maps(output, rows_of(own.maps, samples));
+      own.conv->pool(rows_of(own.maps, samples), rows_of(activations_[l + 1], samples));
+      if (own.conv->pooling().present()) work += own.conv->pool_work(static_cast<double>(samples));
+    }
     add(work, l, Orientation::forward);
-    counts_.macs[static_cast<std::size_t>(Orientation::forward)] +=
-        elements * static_cast<double>(network_.widths[l]);
+    add_macs(elements * static_cast<double>(own.parameters->rows()), l, Orientation::forward);
   }
   return true;
 }
 
-/// dX of layer l, through the ReLU below it.
-void BackendTrainer::input_gradient(std::size_t layer, std::int64_t rows) {
+/// dX of layer l, and from it dY of the layer below.
+void BackendTrainer::input_gradient(std::size_t layer, std::int64_t samples) {
   constexpr auto kThis = Orientation::input_gradient;
-  const MatrixView<float> above = rows_of(deltas_[layer + 1], rows);
-  const MatrixView<float> below = rows_of(deltas_[layer], rows);
+  Layer& own = layers_[layer];
+  const std::int64_t rows = product_rows(layer, samples);
+  const MatrixView<float> above = outputs_of(layer, samples);
+  const MatrixView<float> below = rows_of(own.conv ? own.lowered_gradient : deltas_[layer], rows);
   const double macs = product(rows, above.cols) * static_cast<double>(below.cols);
   if (options_.noise_aware) {
-    gemm<float>(above, std::as_const(network_.weights[layer]).view().transposed(), below);
+    gemm<float>(above, std::as_const(*own.parameters).view().transposed(), below);
     PeripheryWork work;
     work.macs = macs;
     add(work, layer, kThis);
@@ -272,15 +382,17 @@ void BackendTrainer::input_gradient(std::size_t layer, std::int64_t rows) {
     std::vector<float> undo;
     Matrix<float> scaled;
     MatrixView<const float> a = above;
-    if (options_.scaled) {
+    if (options_.scaled || options_.alternating) {
       scaled = copy_as<float>(above);
-      undo = scale_rows(scaled.view());
+      if (options_.scaled) undo = scale_rows(scaled.view());
+      if (options_.alternating) alternate_columns(scaled.view());
       a = std::as_const(scaled).view();
     }
     on_machine(layer, kThis, {rows, below.cols, above.cols}, [&] {
-      return layers_[layer].plan->execute(a, below, Draw{static_cast<std::uint64_t>(step_), 0},
-                                          Direction::transposed);
+      return own.plan->execute(a, below, Draw{static_cast<std::uint64_t>(step_), 0},
+                               Direction::transposed);
     });
+    if (options_.alternating) alternate_columns(below);
     if (options_.scaled) {
       multiply_rows(below, undo);
       add(row_scaling_work(static_cast<double>(rows), static_cast<double>(above.cols),
@@ -288,22 +400,46 @@ void BackendTrainer::input_gradient(std::size_t layer, std::int64_t rows) {
           layer, kThis);
     }
   }
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < below.cols; ++j) {
-      below(i, j) = activations_[layer](i, j) > 0.0F ? below(i, j) : 0.0F;
-    }
+  if (own.conv) {
+    own.conv->raise(below, rows_of(deltas_[layer], samples));
+    add(own.conv->raise_work(static_cast<double>(samples)), layer, kThis);
   }
-  add(relu_work(product(rows, below.cols)), layer, kThis);
-  counts_.macs[static_cast<std::size_t>(kThis)] += macs;
+  add(bring_back(layer - 1, samples), layer, kThis);
+  add_macs(macs, layer, kThis);
 }
 
-void BackendTrainer::weight_gradient(std::size_t layer, std::int64_t rows) {
+PeripheryWork BackendTrainer::bring_back(std::size_t layer, std::int64_t samples) {
+  Layer& own = layers_[layer];
+  const MatrixView<float> passed = rows_of(deltas_[layer + 1], samples);
+  PeripheryWork work;
+  MatrixView<float> gradient = passed;
+  MatrixView<const float> values = rows_of(activations_[layer + 1], samples);
+  if (own.conv) {
+    gradient = rows_of(own.map_gradient, samples);
+    values = rows_of(own.maps, samples);
+    own.conv->unpool(passed, values, gradient);
+    if (own.conv->pooling().present()) work += own.conv->unpool_work(static_cast<double>(samples));
+  }
+  if (own.relu) {
+    for (std::int64_t i = 0; i < gradient.rows; ++i) {
+      for (std::int64_t j = 0; j < gradient.cols; ++j) {
+        gradient(i, j) = values(i, j) > 0.0F ? gradient(i, j) : 0.0F;
+      }
+    }
+    work += relu_work(product(samples, gradient.cols));
+  }
+  if (own.conv) own.conv->to_rows(gradient, outputs_of(layer, samples));
+  return work;
+}
+
+void BackendTrainer::weight_gradient(std::size_t layer, std::int64_t samples) {
   constexpr auto kThis = Orientation::weight_gradient;
-  const MatrixView<float> x = rows_of(activations_[layer], rows);
-  const MatrixView<float> d = rows_of(deltas_[layer + 1], rows);
+  const std::int64_t rows = product_rows(layer, samples);
+  const MatrixView<float> x = inputs_of(layer, samples);
+  const MatrixView<float> d = outputs_of(layer, samples);
   const MatrixView<float> gradient = layers_[layer].gradient.view();
   const double macs = product(rows, x.cols) * static_cast<double>(d.cols);
-  counts_.macs[static_cast<std::size_t>(kThis)] += macs;
+  add_macs(macs, layer, kThis);
   if (options_.noise_aware) {
     gemm<float>(x.transposed(), d, gradient);
     PeripheryWork work;
@@ -316,7 +452,7 @@ void BackendTrainer::weight_gradient(std::size_t layer, std::int64_t rows) {
   const MatrixView<float> driven = swapped ? d : x;
   const MatrixView<float> loaded = swapped ? x : d;
   const MatrixView<float> out = swapped ? gradient.transposed() : gradient;
-  const BalancedProduct operands = balance(driven, loaded, options_.scaled);
+  const BalancedProduct operands = balance(driven, loaded, options_.scaled, options_.alternating);
   on_machine(layer, kThis, {out.rows, out.cols, rows}, [&] {
     const std::unique_ptr<Plan> plan =
         device_.plan({out.rows, out.cols, rows}, operands.b.view(), OperandMode::dynamic,
@@ -334,32 +470,32 @@ void BackendTrainer::weight_gradient(std::size_t layer, std::int64_t rows) {
 }
 
 /// Column sums of dY, row by row: a fixed order. Digital.
-void BackendTrainer::bias_gradient(std::size_t layer, std::int64_t rows) {
+void BackendTrainer::bias_gradient(std::size_t layer, std::int64_t samples) {
   std::vector<float>& sums = layers_[layer].bias_gradient;
-  const Matrix<float>& delta = deltas_[layer + 1];
+  const MatrixView<float> delta = outputs_of(layer, samples);
   std::fill(sums.begin(), sums.end(), 0.0F);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < delta.cols(); ++j)
-      sums[static_cast<std::size_t>(j)] += delta(i, j);
+  for (std::int64_t i = 0; i < delta.rows; ++i) {
+    for (std::int64_t j = 0; j < delta.cols; ++j) sums[static_cast<std::size_t>(j)] += delta(i, j);
   }
-  add(bias_work(product(rows, delta.cols())), layer, Orientation::weight_gradient);
+  add(bias_work(product(delta.rows, delta.cols)), layer, Orientation::weight_gradient);
 }
 
-void BackendTrainer::update(std::size_t layer, std::int64_t rows, double rate) {
+void BackendTrainer::update(std::size_t layer, std::int64_t samples, double rate) {
   Layer& own = layers_[layer];
-  std::vector<float>& bias = network_.biases[layer];
+  std::vector<float>& bias = *own.bias;
   own.biases.step(bias, own.bias_gradient, rate, step_);
   double digital = static_cast<double>(bias.size());
   if (outer_) {
-    const double macs = product(rows, network_.widths[layer]) * static_cast<double>(bias.size());
-    counts_.macs[static_cast<std::size_t>(Orientation::weight_gradient)] += macs;
-    const GemmShape shape{network_.widths[layer], network_.widths[layer + 1], rows};
-    const MatrixView<float> x = rows_of(activations_[layer], rows);
-    const MatrixView<float> d = rows_of(deltas_[layer + 1], rows);
+    const std::int64_t rows = product_rows(layer, samples);
+    const GemmShape shape{own.parameters->rows(), own.parameters->cols(), rows};
+    add_macs(shape.macs(), layer, Orientation::weight_gradient);
+    const MatrixView<float> x = inputs_of(layer, samples);
+    const MatrixView<float> d = outputs_of(layer, samples);
     on_machine(layer, Orientation::update, shape, [&] {
       Execution execution;
-      execution.activity = own.plan->update_outer(
-          x, d, -rate, Draw{static_cast<std::uint64_t>(step_), 0}, network_.weights[layer].view());
+      execution.activity =
+          own.plan->update_outer(x, d, -rate, Draw{static_cast<std::uint64_t>(step_), 0},
+                                 own.parameters->view());
       execution.statistics = {measure_operand(x), measure_operand(d)};
       return execution;
     });
@@ -372,7 +508,7 @@ void BackendTrainer::update(std::size_t layer, std::int64_t rows, double rate) {
 
 void BackendTrainer::write_weights(std::size_t layer, double rate) {
   Layer& own = layers_[layer];
-  Matrix<float>& weights = network_.weights[layer];
+  Matrix<float>& weights = *own.parameters;
   const auto size = static_cast<std::size_t>(weights.size());
   // The change of a float is a double without rounding, so that machine and host hold the same.
   for (std::size_t i = 0; i < size; ++i) {
@@ -385,6 +521,7 @@ void BackendTrainer::write_weights(std::size_t layer, double rate) {
     finite = finite && std::isfinite(own.change.data()[i]);
   }
   if (!finite) fail_diverged(rate);
+  if (options_.alternating) alternate_both(own.change);
   const GemmShape shape{0, weights.cols(), weights.rows()};  // no product
   on_machine(layer, Orientation::update, shape, [&] {
     Execution execution;
@@ -395,23 +532,35 @@ void BackendTrainer::write_weights(std::size_t layer, double rate) {
 }
 
 void BackendTrainer::fail_diverged(double rate) const {
-  fail_usage("training of {} diverged in step {}: lower the learning rate (there {:.3g})",
-             network_.name, step_, rate);
+  fail_usage("training of {} diverged in step {}: lower the learning rate (there {:.3g})", network_,
+             step_, rate);
 }
 
 Matrix<float> BackendTrainer::logits(MatrixView<const float> images, std::uint64_t call) {
-  Matrix<float> result(images.rows, network_.widths.back());
+  Matrix<float> result(images.rows, deltas_.back().cols());
   for (std::int64_t first = 0; first < images.rows; first += options_.batch) {
-    const std::int64_t rows = std::min(options_.batch, images.rows - first);
+    const std::int64_t samples = std::min(options_.batch, images.rows - first);
     Matrix<float> hidden;
-    MatrixView<const float> input = images.block(first, 0, rows, images.cols);
+    MatrixView<const float> input = images.block(first, 0, samples, images.cols);
     for (std::size_t l = 0; l < layers_.size(); ++l) {
-      const bool relu = l + 1 < layers_.size();
-      Matrix<float> next(relu ? rows : 0, relu ? network_.widths[l + 1] : 0);
+      Layer& own = layers_[l];
+      const bool last = l + 1 == layers_.size();
+      const std::int64_t rows = product_rows(l, samples);
+      if (own.conv) {
+        own.conv->lower(input, inputs_of(l, samples));
+        input = inputs_of(l, samples);
+      }
+      Matrix<float> next(last ? 0 : rows, last ? 0 : own.parameters->cols());
       const MatrixView<float> output =
-          relu ? next.view() : result.view().block(first, 0, rows, result.cols());
-      layers_[l].plan->execute(input, output, Draw{call, first}, Direction::forward);
-      add_bias(output, network_.biases[l], relu);
+          last ? result.view().block(first, 0, samples, result.cols()) : next.view();
+      const Draw draw{call, first * (rows / samples)};
+      (void)multiply(l, input, output, draw);
+      add_bias(output, *own.bias, own.relu);
+      if (own.conv) {
+        own.conv->to_maps(output, rows_of(own.maps, samples));
+        next = Matrix<float>(samples, own.conv->output_size());
+        own.conv->pool(rows_of(own.maps, samples), next.view());
+      }
       hidden = std::move(next);
       input = std::as_const(hidden).view();
     }

@@ -1,6 +1,6 @@
 #pragma once
-// Training of a multi-layer perceptron on a device: three products per layer and step, each on the
-// machine with its own noise, energy and programming.
+// Training of a chain of fully connected layers and convolutions on a device: three products per
+// layer and step, each on the machine with its own noise, energy and programming.
 //
 //   forward          Y = X W           the stored operand W, as in inference
 //   input gradient   dX = dY W^T       the same stored operand, driven from its other side
@@ -14,13 +14,16 @@
 //                                      X^T dY in their cells: no weight-gradient product, plain SGD
 //                                      only, and the parameters are what the cells hold.
 //
-// Biases, ReLU, the loss, the optimizer and the scaling of operands (models/training/balance.h) are
-// digital periphery with rows of their own. The first layer needs no input gradient.
+// The X of a convolution is its lowered input, a row for each sample and output position; dX adds
+// windows up (models/training/conv_stage.h). Biases, ReLU, pooling, the loss, the optimizer and the
+// scaling of operands (models/training/balance.h) are digital periphery with rows of their own. The
+// first layer needs no input gradient.
 
 #include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -32,6 +35,7 @@
 #include "models/mlp.h"
 #include "models/training/balance.h"
 #include "models/training/optimizer.h"
+#include "models/training/trainable.h"
 
 namespace jb::models {
 
@@ -47,6 +51,9 @@ struct BackendTrainOptions {
   /// Counts that operands decide are those of these statistics, by layer_names(); for estimates.
   /// Null: of the operands as executed.
   const NetworkStatistics* given = nullptr;
+  /// Every second element of inner dimensions changes sign (models/training/balance.h); for
+  /// machines whose fields are never quite zero.
+  bool alternating = false;
 };
 
 enum class Orientation : std::uint8_t { forward, input_gradient, weight_gradient, update };
@@ -57,6 +64,7 @@ std::string_view name_of(Orientation orientation) noexcept;  ///< "forward", "in
 struct TrainingCounts {
   Activity activity;                         ///< rows tagged by layer and orientation
   std::array<double, kOrientations> macs{};  ///< logical, by orientation
+  std::vector<double> macs_of_row;           ///< the same by layer and orientation: layer_names()
   double machine_s = 0;                      ///< host's clock around the machine's work
   ProductLog products;                       ///< statistics of the machine's operands
 };
@@ -64,6 +72,7 @@ struct TrainingCounts {
 class BackendTrainer {
  public:
   /// Plans the layers on `device`; it and `network` outlive this object.
+  BackendTrainer(Device& device, TrainableNetwork& network, const BackendTrainOptions& options);
   BackendTrainer(Device& device, Mlp& network, const BackendTrainOptions& options);
   /// Whether the machine updates the way the options need, with the reason when not. No step can
   /// be taken otherwise.
@@ -86,20 +95,41 @@ class BackendTrainer {
   [[nodiscard]] bool updates_by_outer_products() const noexcept { return outer_; }
   [[nodiscard]] const TrainingCounts& counts() const noexcept { return counts_; }
   /// The counts so far, which start again from nothing.
-  TrainingCounts take_counts() { return std::exchange(counts_, {}); }
+  TrainingCounts take_counts() { return std::exchange(counts_, empty_counts()); }
   /// "layer 'fc1/forward': saturated: ...", the last of each kind.
   [[nodiscard]] std::vector<std::string> lints() const;
   [[nodiscard]] std::int64_t steps() const noexcept { return step_; }
 
  private:
   struct Layer {
+    Matrix<float>* parameters = nullptr;  ///< the network's
+    std::vector<float>* bias = nullptr;
+    bool relu = false;
+    std::optional<ConvStage> conv;
+    /// Of a convolution: its X and dX, its Y and dY before the maps, and the maps behind ReLU.
+    Matrix<float> lowered, lowered_gradient, sums, maps, map_gradient;
     std::unique_ptr<Plan> plan;
     Matrix<float> gradient;
     std::vector<float> bias_gradient;
-    Optimizer weights, biases;
+    Optimizer weights{OptimizerKind::sgd, 0, 0}, biases{OptimizerKind::sgd, 0, 0};
     Matrix<double> change;
     std::uint64_t gradient_scope = 0;
   };
+  BackendTrainer(Device& device, const std::string& name, const BackendTrainOptions& options);
+  void add_layer(const std::string& name, Layer layer);
+  void make_buffers();
+  [[nodiscard]] TrainingCounts empty_counts() const;
+  void add_macs(double macs, std::size_t layer, Orientation orientation);
+  [[nodiscard]] std::int64_t product_rows(std::size_t layer, std::int64_t samples) const;
+  /// X and Y (after forward(): dY) of the product of a layer.
+  [[nodiscard]] MatrixView<float> inputs_of(std::size_t layer, std::int64_t samples);
+  [[nodiscard]] MatrixView<float> outputs_of(std::size_t layer, std::int64_t samples);
+  /// dY of a layer's product from the gradient of what it passed on, through pooling and ReLU;
+  /// what that took.
+  [[nodiscard]] PeripheryWork bring_back(std::size_t layer, std::int64_t samples);
+  /// Y = X W on the machine, whose operands may have other signs.
+  [[nodiscard]] Execution multiply(std::size_t layer, MatrixView<const float> x,
+                                   MatrixView<float> y, const Draw& draw);
   template <class Work>
   void on_machine(std::size_t layer, Orientation orientation, const GemmShape& shape, Work work);
   void add(const Execution& execution, std::size_t layer, Orientation orientation);
@@ -111,11 +141,11 @@ class BackendTrainer {
   void add(const PeripheryWork& work, std::size_t layer, Orientation orientation);
   void gather(const LabelledImages& data, std::span<const std::int64_t> samples);
   /// False when a value is not finite: training has diverged.
-  [[nodiscard]] bool forward(std::int64_t rows);
-  void input_gradient(std::size_t layer, std::int64_t rows);
-  void weight_gradient(std::size_t layer, std::int64_t rows);
-  void bias_gradient(std::size_t layer, std::int64_t rows);
-  void update(std::size_t layer, std::int64_t rows, double rate);
+  [[nodiscard]] bool forward(std::int64_t samples);
+  void input_gradient(std::size_t layer, std::int64_t samples);
+  void weight_gradient(std::size_t layer, std::int64_t samples);
+  void bias_gradient(std::size_t layer, std::int64_t samples);
+  void update(std::size_t layer, std::int64_t samples, double rate);
   void write_weights(std::size_t layer, double rate);
   [[noreturn]] void fail_diverged(double rate) const;
   [[nodiscard]] MatrixView<float> rows_of(Matrix<float>& matrix, std::int64_t rows) const {
@@ -123,10 +153,10 @@ class BackendTrainer {
   }
 
   Device& device_;
-  Mlp& network_;
+  std::string network_;
   BackendTrainOptions options_;
   std::vector<Layer> layers_;
-  std::vector<Matrix<float>> activations_, deltas_;  // [0] = input, [l] = output of layer l
+  std::vector<Matrix<float>> activations_, deltas_;  // [l] = what layer l is given; a row a sample
   std::vector<std::uint8_t> labels_;
   std::vector<std::string> names_;
   PriceTable prices_;

@@ -48,14 +48,16 @@ std::vector<float> sample_factors(MatrixView<const float> x, MatrixView<const fl
 
 }  // namespace
 
-BalancedProduct balance(MatrixView<const float> x, MatrixView<const float> d, bool scaled) {
+BalancedProduct balance(MatrixView<const float> x, MatrixView<const float> d, bool scaled,
+                        bool alternating) {
   BalancedProduct out;
   out.a = Matrix<float>(x.cols, x.rows);
   out.b = Matrix<float>(d.rows, d.cols);
   out.row_factor.assign(static_cast<std::size_t>(x.cols), 1.0F);
   out.col_factor.assign(static_cast<std::size_t>(d.cols), 1.0F);
-  const std::vector<float> samples =
+  std::vector<float> samples =
       scaled ? sample_factors(x, d) : std::vector<float>(static_cast<std::size_t>(x.rows), 1.0F);
+  for (std::size_t s = 1; alternating && s < samples.size(); s += 2) samples[s] = -samples[s];
   parallel_for(x.cols, kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       float* const row = &out.a(i, 0);
@@ -85,6 +87,12 @@ BalancedProduct balance(MatrixView<const float> x, MatrixView<const float> d, bo
     for (std::int64_t s = 0; s < d.rows; ++s) out.b(s, static_cast<std::int64_t>(j)) *= factor;
   }
   return out;
+}
+
+void alternate_columns(MatrixView<float> x) {
+  for (std::int64_t i = 0; i < x.rows; ++i) {
+    for (std::int64_t j = 1; j < x.cols; j += 2) x(i, j) = -x(i, j);
+  }
 }
 
 void undo_balance(const BalancedProduct& product, MatrixView<float> g) {

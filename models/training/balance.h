@@ -15,6 +15,14 @@
 //   column j    the largest |d| of a column of D goes to [1/2, 1)
 // Factors are powers of two: an addition of exponents in a digital unit, and exact in floating
 // point, so that machines without noise give the same gradient with and without.
+//
+// Signs are free as well: of every second element of the inner dimension, changed in both operands,
+// and of every second column of B, changed back in the result. They matter to a homodyne array,
+// whose modulators' floors add (floor of one beam) x (sum of the other beam's fields) to a product
+// wherever there is a phase between the beams (backends/photonic/readout.h). Activations behind
+// ReLU are of one sign and their sum grows with k; with alternating signs it is no larger than that
+// of a noise, and what is left of it changes from sample to sample instead of pulling every
+// gradient the same way. To change a sign is to change a bit of the DAC's code: nothing to pay.
 
 #include <vector>
 
@@ -30,8 +38,12 @@ struct BalancedProduct {
   std::vector<float> row_factor;  ///< of G, per row and per column
   std::vector<float> col_factor;
 };
-/// With `scaled` false all factors are 1: a copy for machines whose numbers have exponents.
-BalancedProduct balance(MatrixView<const float> x, MatrixView<const float> d, bool scaled);
+/// With `scaled` false all factors are 1: a copy for machines whose numbers have exponents. With
+/// `alternating` every second sample changes sign in both operands.
+BalancedProduct balance(MatrixView<const float> x, MatrixView<const float> d, bool scaled,
+                        bool alternating = false);
+/// Changes the sign of every second column, from the second on.
+void alternate_columns(MatrixView<float> x);
 /// G(i, j) = product(i, j) row_factor(i) col_factor(j), in place.
 void undo_balance(const BalancedProduct& product, MatrixView<float> g);
 PeripheryWork balance_work(double samples, double p, double q) noexcept;
