@@ -19,6 +19,7 @@
 #include "backends/core/operand_statistics.h"
 #include "backends/core/parameters.h"
 #include "backends/core/product_statistics.h"
+#include "backends/core/quantise.h"
 #include "backends/core/random.h"
 #include "backends/core/row_source.h"
 #include "backends/core/shape.h"
@@ -55,17 +56,30 @@ struct Epoch {
   double temperature_C = 25;
 };
 
+/// What calibration samples showed of one family of products of a network: those of a node's part
+/// over all its operands (post-training quantisation).
+struct ProductSamples {
+  InputSpan inputs{0};  ///< of A
+  double share = 1;     ///< of readings that the range of an output converter must hold
+  Matrix<float> rows;   ///< some rows of A, evenly chosen from all that came
+};
+
 struct PlanOptions {
   /// Separates the random numbers of layers: tag_of(layer name), or any number.
   std::uint64_t scope = 0;
   /// Full scale of A, measured on calibration data (post-training quantisation). A machine that
   /// quantises its inputs then uses it instead of ranges of its own, and clips what lies beyond;
   /// others take no notice.
-  std::optional<double> input_range = {};
+  std::optional<InputSpan> input_range = {};
+  /// What else calibration data showed: a machine with output converters sets their range by what
+  /// it reads of these rows.
+  std::shared_ptr<const ProductSamples> samples = nullptr;
+  /// The family of products that the operand is one of: the node's name, "lstm1/state".
+  std::string_view family = {};
 };
 
-/// PlanOptions::input_range of linear nodes, by the node's name.
-using InputRanges = std::map<std::string, double, std::less<>>;
+/// By the family's name.
+using SamplesOfProducts = std::map<std::string, std::shared_ptr<const ProductSamples>, std::less<>>;
 
 enum class Direction : std::uint8_t {
   forward,     ///< C = A B
@@ -104,6 +118,9 @@ class Plan {
   [[nodiscard]] virtual const Activity& setup() const = 0;
   /// True when the operand stays on the machine; false when every execute reloads it.
   [[nodiscard]] virtual bool resident() const = 0;
+  /// Range of the output converters as PlanOptions::samples set it, relative to the range that the
+  /// device file alone gives them; nothing where samples set none.
+  [[nodiscard]] virtual std::optional<double> converter_range() const { return std::nullopt; }
   /// Name of the kernel or model variant that runs ("brg:avx512_core", "homodyne/gaussian").
   [[nodiscard]] virtual std::string implementation() const { return {}; }
 
@@ -177,12 +194,13 @@ struct CompileOptions {
   /// Plans are made when their layer runs and dropped after it, so that memory holds one layer at a
   /// time; for networks larger than the host's memory.
   bool streamed = false;
-  std::shared_ptr<const InputRanges> input_ranges = nullptr;  ///< null: none were measured
+  std::shared_ptr<const SamplesOfProducts> samples = nullptr;  ///< null: none were taken
 
-  [[nodiscard]] std::optional<double> input_range(std::string_view node) const {
-    if (input_ranges == nullptr) return std::nullopt;
-    const auto found = input_ranges->find(node);
-    return found == input_ranges->end() ? std::nullopt : std::optional<double>(found->second);
+  /// Of a family of products; null: nothing is known of it.
+  [[nodiscard]] std::shared_ptr<const ProductSamples> samples_of(std::string_view family) const {
+    if (samples == nullptr) return nullptr;
+    const auto found = samples->find(family);
+    return found == samples->end() ? nullptr : found->second;
   }
 };
 
@@ -199,6 +217,8 @@ class Executable {
   [[nodiscard]] virtual const Activity& setup() const = 0;
   [[nodiscard]] virtual bool resident() const = 0;
   [[nodiscard]] virtual std::string implementation() const = 0;
+  /// Plan::converter_range() of families of products, the widest of their operands.
+  [[nodiscard]] virtual std::map<std::string, double> converter_ranges() const { return {}; }
   /// One run: a tensor for each of the graph's inputs, in order, gives one for each of its outputs.
   /// The first dimension may hold fewer samples than the graph is bound to. draw.row_offset counts
   /// samples. `sink` may be null.

@@ -175,7 +175,7 @@ Outcome run_network(const PointContext& context, Device& device) {
   std::optional<CalibrationRanges> ranges;
   if (!context.point.ptq.empty()) {
     ranges = calibrate_ranges(*workload, context.point);
-    options.input_ranges = ranges->inputs;
+    options.samples = ranges->samples;
   }
   const auto executable = make_executable(device, workload->graph.bind(workload->per_run), options);
   Counts counts;
@@ -192,7 +192,10 @@ Outcome run_network(const PointContext& context, Device& device) {
   describe_network(outcome, context, *workload, *executable);
   outcome.measurement["stationary_operand"] = executable->resident() ? "resident" : "reloaded";
   if (options.streamed) outcome.measurement["streamed"] = true;
-  if (ranges) outcome.verification["ptq"] = ranges->description;
+  if (ranges) {
+    add_ranges(*ranges, *executable);
+    outcome.verification["ptq"] = ranges->description;
+  }
   add_host_time(outcome, host_time_s);
   if (workload->data != nullptr) {
     outcome.verification["trained_with_noise"] = false;

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "backends/core/random.h"
 #include "backends/core/text.h"
-#include "harness/float_network.h"
+#include "harness/product_recorder.h"
 #include "harness/reference_run.h"
 
 namespace jb::harness {
@@ -18,51 +19,17 @@ namespace {
 
 /// Runs hold few samples, so that memory stays small.
 constexpr std::int64_t kSamplesPerRun = 32;
+/// Rows of A of each family of products that ranges of output converters are set by: times its
+/// outputs, tens of thousands of readings.
+constexpr std::int64_t kKeptRows = 256;
 
-/// Magnitude that the share of a tensor's elements does not exceed.
-double magnitude_at(const Tensor& tensor, double share) {
-  const Tensor wide = as_float64(tensor);
-  if (wide.type() != DataType::f64 || wide.size() == 0) return 0;
-  std::vector<double> magnitudes;
-  magnitudes.reserve(static_cast<std::size_t>(wide.size()));
-  for (const double v : wide.as<double>()) magnitudes.push_back(std::abs(v));
-  const auto last = static_cast<std::ptrdiff_t>(magnitudes.size()) - 1;
-  const auto at = static_cast<std::ptrdiff_t>(std::ceil(share * static_cast<double>(last)));
-  std::nth_element(magnitudes.begin(), magnitudes.begin() + at, magnitudes.end());
-  return magnitudes[static_cast<std::size_t>(at)];
+std::string_view pixels_of(const Matrix<float>& images, std::int64_t i) {
+  return {reinterpret_cast<const char*>(&images(i, 0)),
+          static_cast<std::size_t>(images.cols()) * sizeof(float)};
 }
 
-/// What a value's magnitudes came to in the runs so far.
-class Range {
- public:
-  void see(const Tensor& tensor, double share) {
-    const double magnitude = magnitude_at(tensor, share);
-    largest_ = std::max(largest_, magnitude);
-    sum_ += magnitude;
-    ++runs_;
-  }
-  [[nodiscard]] double value(bool largest) const {
-    return largest ? largest_ : sum_ / static_cast<double>(std::max<std::int64_t>(1, runs_));
-  }
-
- private:
-  double largest_ = 0;
-  double sum_ = 0;
-  std::int64_t runs_ = 0;
-};
-
-/// Values that are multiplied by a weight: what ranges are needed of.
-std::map<int, std::vector<std::string>> readers_of_values(const GraphView& graph) {
-  std::map<int, std::vector<std::string>> readers;
-  for (const NodeView& node : graph.nodes) {
-    const bool one_range = node.op == jb::Op::matmul || node.op == jb::Op::gemm ||
-                           node.op == jb::Op::conv || node.op == jb::Op::conv_transpose;
-    if (!one_range) continue;  // recurrent layers multiply their state too
-    const bool left = graph.value(node.inputs[0]).is_constant;
-    readers[node.inputs[left ? 1 : 0]].push_back(node.name);
-  }
-  return readers;
-}
+/// Four digits say what a range is.
+Json rounded(double value) { return Json::parse(fmt::format("{:.4g}", value)); }
 
 std::vector<Tensor> calibration_inputs(const NetworkWorkload& workload,
                                        const std::vector<std::int64_t>& chosen, std::int64_t first,
@@ -102,58 +69,105 @@ std::vector<std::int64_t> chosen_samples(std::int64_t size, std::int64_t count,
   return all;
 }
 
-CalibrationRanges calibrate_ranges(const NetworkWorkload& workload, const PointSpec& point) {
-  const double share = ptq_share_from(point.ptq);
-  const bool largest = point.ptq == "max";
-  std::vector<std::int64_t> chosen;
-  std::string from = "drawn samples after the tested ones";
-  if (workload.data != nullptr) {
-    const std::int64_t there = workload.data->train.images.rows();
-    if (point.calibration_samples > there) {
-      fail_usage("--calibration-samples {}: data set {} has {} training images",
-                 point.calibration_samples, workload.data->name, there);
-    }
-    chosen = chosen_samples(there, point.calibration_samples, point.seed);
-    from = "training images of " + workload.data->name;
+std::vector<std::int64_t> images_apart_from_test(const models::Dataset& data) {
+  std::unordered_set<std::string_view> tested;
+  for (std::int64_t i = 0; i < data.test.images.rows(); ++i) {
+    tested.insert(pixels_of(data.test.images, i));
   }
+  std::vector<std::int64_t> apart;
+  for (std::int64_t i = 0; i < data.train.images.rows(); ++i) {
+    if (tested.count(pixels_of(data.train.images, i)) == 0) apart.push_back(i);
+  }
+  return apart;
+}
+
+namespace {
+
+/// Training images that calibrate; empty where inputs are drawn. Told in the description.
+std::vector<std::int64_t> calibration_images(const NetworkWorkload& workload,
+                                             const PointSpec& point, Json& description) {
+  if (workload.data == nullptr) {
+    description["from"] = "drawn samples after the tested ones";
+    return {};
+  }
+  const models::Dataset& data = *workload.data;
+  const std::vector<std::int64_t> apart = images_apart_from_test(data);
+  const auto there = static_cast<std::int64_t>(apart.size());
+  const std::int64_t also_tested = data.train.images.rows() - there;
+  if (point.calibration_samples > there) {
+    fail_usage(
+        "--calibration-samples {}: data set {} has {} training images{}; calibration never sees "
+        "test images, so give fewer, or training images of its own",
+        point.calibration_samples, data.name, data.train.images.rows(),
+        also_tested > 0 ? fmt::format(", {} of which are test images too", also_tested)
+                        : std::string());
+  }
+  std::vector<std::int64_t> chosen;
+  std::string text;
+  for (const std::int64_t i : chosen_samples(there, point.calibration_samples, point.seed)) {
+    chosen.push_back(apart[static_cast<std::size_t>(i)]);
+    text += fmt::format("{},", chosen.back());
+  }
+  description["from"] = "training images of " + data.name;
+  description["samples_hash"] = hash_hex(text);
+  if (also_tested > 0) description["left_out_as_test_images"] = also_tested;
+  return chosen;
+}
+
+std::shared_ptr<const ProductSamples> samples_from(const ProductHistory& history, double share) {
+  auto samples = std::make_shared<ProductSamples>();
+  samples->share = share;
+  samples->inputs = {history.least, history.largest};
+  if (share < 1 && history.calls > 0) {
+    const double range = history.sum_of_ranges / static_cast<double>(history.calls);
+    samples->inputs = {std::max(history.least, -range), std::min(history.largest, range)};
+  }
+  samples->rows = copy_as<float>(
+      ConstMatrixRef(history.rows.view().block(0, 0, history.rows_kept, history.rows.cols())));
+  return samples;
+}
+
+}  // namespace
+
+CalibrationRanges calibrate_ranges(const NetworkWorkload& workload, const PointSpec& point) {
+  CalibrationRanges result;
+  result.description = {{"rule", point.ptq}, {"samples", point.calibration_samples}};
+  const double share = ptq_share_from(point.ptq);
+  const std::vector<std::int64_t> chosen = calibration_images(workload, point, result.description);
   const std::int64_t fixed = workload.source->fixed_batch;
   const std::int64_t per_run =
       fixed > 0 ? fixed : std::min(kSamplesPerRun, point.calibration_samples);
   const GraphView graph = workload.graph.bind(per_run);
-  const std::map<int, std::vector<std::string>> readers = readers_of_values(graph);
-  std::map<int, Range> ranges;
-  const auto machine =
-      float_machine(graph, graph.macs() * static_cast<double>(point.calibration_samples / per_run));
+  auto histories = std::make_shared<ProductHistories>();
+  const auto recorder = make_product_recorder(share, kKeptRows, histories);
+  CompileOptions options;
+  options.streamed = must_stream(graph, false);
+  const auto network = recorder->compile(graph, options);
   for (std::int64_t first = 0; first < point.calibration_samples; first += per_run) {
-    const std::vector<Tensor> inputs = calibration_inputs(workload, chosen, first, per_run);
-    const auto see = [&](int value, const Tensor& tensor) {
-      if (readers.count(value) != 0) ranges[value].see(tensor, share);
-    };
-    for (std::size_t i = 0; i < inputs.size(); ++i) see(graph.inputs[i], inputs[i]);
-    const LayerSink sink = [&](int node, std::string_view, const Tensor& output) {
-      see(graph.nodes[static_cast<std::size_t>(node)].outputs[0], output);
-    };
+    const std::int64_t left = point.calibration_samples - first;
+    const std::int64_t count = fixed > 0 ? fixed : std::min(per_run, left);
     std::vector<Tensor> outputs;
-    machine.executable->run(inputs, outputs, Draw{0, first}, &sink);
+    network->run(calibration_inputs(workload, chosen, first, count), outputs, Draw{0, first},
+                 nullptr);
   }
-  auto by_node = std::make_shared<InputRanges>();
-  for (const auto& [value, range] : ranges) {
-    for (const std::string& node : readers.at(value)) {
-      if (range.value(largest) > 0) (*by_node)[node] = range.value(largest);
-    }
+  auto samples = std::make_shared<SamplesOfProducts>();
+  for (const auto& [family, history] : *histories) {
+    samples->emplace(family, samples_from(history, share));
   }
-  CalibrationRanges result;
-  result.inputs = by_node;
-  result.description = {{"rule", point.ptq},
-                        {"samples", point.calibration_samples},
-                        {"from", from},
-                        {"layers", by_node->size()}};
-  if (!chosen.empty()) {
-    std::string text;
-    for (const std::int64_t index : chosen) text += fmt::format("{},", index);
-    result.description["samples_hash"] = hash_hex(text);
-  }
+  result.samples = samples;
   return result;
+}
+
+void add_ranges(CalibrationRanges& calibration, const Executable& executable) {
+  const std::map<std::string, double> converters = executable.converter_ranges();
+  Json rows = Json::array();
+  for (const auto& [family, samples] : *calibration.samples) {
+    const auto found = converters.find(family);
+    rows.push_back({family, rounded(samples->inputs.low), rounded(samples->inputs.high),
+                    found == converters.end() ? Json() : rounded(found->second)});
+  }
+  calibration.description["columns"] = {"product", "low", "high", "output_converter_range"};
+  calibration.description["ranges"] = std::move(rows);
 }
 
 }  // namespace jb::harness

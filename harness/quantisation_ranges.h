@@ -1,5 +1,6 @@
 #pragma once
-// Post-training quantisation: input ranges of a network's linear layers from calibration samples.
+// Post-training quantisation: ranges of the converters of inputs and outputs from calibration
+// samples.
 
 #include <cstdint>
 #include <memory>
@@ -11,17 +12,26 @@
 namespace jb::harness {
 
 struct CalibrationRanges {
-  std::shared_ptr<const InputRanges> inputs;  ///< of matmul, gemm, conv and conv_transpose nodes
-  Json description;                           ///< for the record
+  std::shared_ptr<const SamplesOfProducts> samples;  ///< of every family of products
+  Json description;                                  ///< for the record
 };
 
 /// Runs the float network on the point's number of calibration samples: training images chosen by
 /// the seed, or drawn samples beyond the tested ones; never a test sample. With --ptq max a range
-/// is the largest magnitude seen; with percentile:P the mean over runs of the share P of
-/// magnitudes. Usage error when there are not so many training images.
+/// holds every value seen; with percentile:P its magnitude is the mean over calls of what holds the
+/// share P of magnitudes. Usage error when there are not so many training images that are no test
+/// images.
 CalibrationRanges calibrate_ranges(const NetworkWorkload& workload, const PointSpec& point);
+
+/// Adds the ranges to the description, a row [product, low, high, converter] each: ends of the
+/// inputs, and the range of the output converters relative to the device file's (null where the
+/// machine has none, or keeps its own).
+void add_ranges(CalibrationRanges& calibration, const Executable& executable);
 
 /// `count` different numbers below `size`, ascending, chosen by the seed.
 std::vector<std::int64_t> chosen_samples(std::int64_t size, std::int64_t count, std::uint64_t seed);
+
+/// Indices of training images that are, pixel by pixel, no test image.
+std::vector<std::int64_t> images_apart_from_test(const models::Dataset& data);
 
 }  // namespace jb::harness

@@ -12,7 +12,7 @@ constexpr Better kLower = Better::lower;
 constexpr Better kHigher = Better::higher;
 constexpr Better kNeither = Better::neither;
 
-constexpr std::array<Metric, 46> kMetrics{{
+constexpr std::array<Metric, 45> kMetrics{{
     {"device_time_s", "s", kExact, kLower, "time of the machine for one execution"},
     {"host_time_s", "s", kMeasured, kLower, "time this program took for the point"},
     {"throughput_mac_per_s", "MAC/s", kExact, kHigher, "logical MACs per device time"},

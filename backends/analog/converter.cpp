@@ -1,5 +1,6 @@
 #include "backends/analog/converter.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "backends/core/error.h"
@@ -43,6 +44,15 @@ Adc::Adc(int bits, double low, double high) : bits_(bits) {
   full_code_ = high / lsb_;
   least_code_ = low / lsb_;
   bias_ = -least_code_;
+}
+
+double range_holding(std::vector<double> readings, double share) {
+  if (readings.empty()) return 0;
+  for (double& reading : readings) reading = std::abs(reading);
+  const auto last = static_cast<double>(readings.size() - 1);
+  const auto place = readings.begin() + static_cast<std::ptrdiff_t>(std::ceil(share * last));
+  std::nth_element(readings.begin(), place, readings.end());
+  return *place;
 }
 
 }  // namespace jb::analog

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace jb::analog {
 
@@ -85,5 +86,8 @@ class Adc {
   double least_code_ = 0;
   double bias_ = 0;
 };
+
+/// The least range about zero that holds the share (0 .. 1) of readings; 0 without readings.
+[[nodiscard]] double range_holding(std::vector<double> readings, double share);
 
 }  // namespace jb::analog

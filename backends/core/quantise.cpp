@@ -77,8 +77,21 @@ void each_row(MatrixView<const T> a, F body) {
 }
 
 template <class T>
-std::int64_t count_beyond(const T* x, std::int64_t n, double range) {
-  return std::count_if(x, x + n, [range](T v) { return std::abs(static_cast<double>(v)) > range; });
+std::int64_t count_beyond(const T* x, std::int64_t n, const Range& range) {
+  return std::count_if(x, x + n, [&range](T v) {
+    const auto value = static_cast<double>(v);
+    return value > range.largest || value < range.least;
+  });
+}
+
+/// What codes span of a given range: signed ones are about zero, all of them hold zero.
+template <class Code>
+Range spanned(const InputSpan& given) {
+  if constexpr (std::is_same_v<Code, std::int8_t>) {
+    return {-given.magnitude(), given.magnitude()};
+  } else {
+    return {std::min(0.0, given.low), std::max(0.0, given.high)};
+  }
 }
 
 /// Rows that are fewer than threads and long (images) are cut into pieces of rows: their ranges
@@ -132,7 +145,7 @@ void write_codes(const T* x, std::int64_t n, const CodeOf& by, Code* out) {
 }
 
 template <class Code, class T>
-void quantise(MatrixView<const T> a, InputScale scale, std::optional<double> given,
+void quantise(MatrixView<const T> a, InputScale scale, const std::optional<InputSpan>& given,
               InputCodes<Code>& out) {
   const auto rows = static_cast<std::size_t>(a.rows);
   if (out.codes.rows() != a.rows || out.codes.cols() != a.cols) {
@@ -140,7 +153,7 @@ void quantise(MatrixView<const T> a, InputScale scale, std::optional<double> giv
   }
   out.scales.resize(rows);
   out.zero_points.resize(rows);
-  const bool row_by_row = scale == InputScale::per_row && !given;
+  const bool row_by_row = scale == InputScale::per_row || given;
   const bool long_rows = has_long_rows(a);
   std::vector<Range> ranges;
   Range all;
@@ -152,8 +165,11 @@ void quantise(MatrixView<const T> a, InputScale scale, std::optional<double> giv
     Range range = all;
     if (row_by_row) range = long_rows ? ranges[row] : range_of(x, a.cols);
     if (given) {
-      if (ranges[row].magnitude() > *given) saturated += count_beyond(x, a.cols, *given);
-      range = {all.least < 0 ? -*given : 0, *given};
+      const Range fixed = spanned<Code>(*given);
+      if (range.largest > fixed.largest || range.least < fixed.least) {
+        saturated += count_beyond(x, a.cols, fixed);
+      }
+      range = fixed;
     }
     const CodeOf by = code_of<Code>(range);
     out.scales[row] = by.scale;
@@ -218,8 +234,8 @@ WeightCodes weight_codes(MatrixView<const double> b, WeightScale scale, double l
 }
 
 template <class Code>
-void quantise_inputs(const ConstMatrixRef& a, InputScale scale, std::optional<double> range,
-                     InputCodes<Code>& out) {
+void quantise_inputs(const ConstMatrixRef& a, InputScale scale,
+                     const std::optional<InputSpan>& range, InputCodes<Code>& out) {
   if (a.cols == 0) {
     out.codes = Matrix<Code>(a.rows, 0);
     out.scales.assign(static_cast<std::size_t>(a.rows), 1.0);
@@ -234,9 +250,9 @@ void quantise_inputs(const ConstMatrixRef& a, InputScale scale, std::optional<do
   }
 }
 
-template void quantise_inputs(const ConstMatrixRef&, InputScale, std::optional<double>,
+template void quantise_inputs(const ConstMatrixRef&, InputScale, const std::optional<InputSpan>&,
                               InputCodes<std::int8_t>&);
-template void quantise_inputs(const ConstMatrixRef&, InputScale, std::optional<double>,
+template void quantise_inputs(const ConstMatrixRef&, InputScale, const std::optional<InputSpan>&,
                               InputCodes<std::uint8_t>&);
 
 void scale_sums(MatrixView<const std::int32_t> sums, const SumScales& scales, const MatrixRef& c) {

@@ -22,6 +22,17 @@ inline constexpr std::int64_t kLargestS8Depth = 133144;
 /// Likewise for unsigned by signed codes: floor((2^31 - 1) / (255 x 127)).
 inline constexpr std::int64_t kLargestU8S8Depth = 66311;
 
+/// Ends of the values that calibration data showed: what a machine's full scale is set by.
+struct InputSpan {
+  double low = 0;
+  double high = 0;
+
+  constexpr InputSpan(double least, double largest) noexcept : low(least), high(largest) {}
+  /// About zero.
+  constexpr InputSpan(double magnitude) noexcept : InputSpan(-magnitude, magnitude) {}
+  [[nodiscard]] constexpr double magnitude() const noexcept { return high > -low ? high : -low; }
+};
+
 /// What shares one scale of the stationary operand.
 enum class WeightScale : std::uint8_t { per_tensor, per_column };
 
@@ -47,11 +58,12 @@ struct InputCodes {
 };
 
 /// Quantises A row by row, so that cutting it into blocks of rows changes nothing; with one scale
-/// for all rows; or for `range`, beyond which codes saturate (unsigned codes then reach from 0, or
-/// from -range where A has negative elements). f32 or f64. Code: std::int8_t or std::uint8_t.
+/// for all rows; or for `range`, beyond which codes saturate (signed codes reach to its magnitude,
+/// unsigned ones from its lower end or 0 to its upper end or 0). f32 or f64. Code: std::int8_t or
+/// std::uint8_t.
 template <class Code>
-void quantise_inputs(const ConstMatrixRef& a, InputScale scale, std::optional<double> range,
-                     InputCodes<Code>& out);
+void quantise_inputs(const ConstMatrixRef& a, InputScale scale,
+                     const std::optional<InputSpan>& range, InputCodes<Code>& out);
 
 /// What turns sums of products of codes back into numbers: the row's scale and zero point, and the
 /// columns' scales and the sums that a zero point of one would add to them (may be empty where all

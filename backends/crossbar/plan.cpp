@@ -62,10 +62,15 @@ CrossbarPlan::CrossbarPlan(std::shared_ptr<Machine> machine, const GemmShape& sh
                  layout.outputs.longest() + (machine_->config.mapping.unit_column() ? 1 : 0));
   weights_ = copy_as<double>(b);
   moments_ = checked_moments(std::as_const(weights_).view(), "B");
-  if (options.input_range && *options.input_range > 0 && machine_->config.dac.bits > 0) {
+  if (options.input_range && options.input_range->magnitude() > 0 &&
+      machine_->config.dac.bits > 0) {
     ranged_ = machine_->config;
     ranged_->input_range = InputRange::fixed;
-    ranged_->input_max = *options.input_range;
+    ranged_->input_max = options.input_range->magnitude();
+  }
+  if (options.samples != nullptr && options.samples->rows.cols() == rows() &&
+      options.samples->rows.rows() > 0) {
+    samples_ = options.samples;
   }
   const std::int64_t tiles = layout.tiles();
   resident_ = mode == OperandMode::stationary && machine_->fits(tiles);
@@ -102,7 +107,8 @@ void CrossbarPlan::program(std::uint64_t event) {
   start_trims_ = {};
   forget_corrections();
   drop_effective();
-  if (machine_->config.adc_bits > 0 && machine_->config.adc_rule == AdcRangeRule::calibrated) {
+  if (machine_->config.adc_bits > 0 &&
+      (samples_ != nullptr || machine_->config.adc_rule == AdcRangeRule::calibrated)) {
     measure_ranges();
   }
   if (resident_ && machine_->config.default_calibration != "none") take_reference();
@@ -194,6 +200,17 @@ Pass CrossbarPlan::pass(bool transposed, const Draw& draw) const {
   }
   out.scale.assign(width, cells_.array_scale() * factor_);
   return out;
+}
+
+std::optional<double> CrossbarPlan::converter_range() const {
+  if (samples_ == nullptr || ranges_.empty()) return std::nullopt;
+  const std::int64_t inputs = layout_of(machine_->config, rows(), cols(), false).inputs.longest();
+  double widest = 0;
+  for (std::size_t s = 0; s < ranges_.size(); ++s) {
+    const analog::Adc own = machine_->config.adc(inputs, static_cast<int>(s));
+    widest = std::max(widest, ranges_[s].high / (own.full_code() * own.lsb()));
+  }
+  return widest;
 }
 
 void CrossbarPlan::load(const Draw& draw) {

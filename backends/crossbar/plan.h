@@ -54,6 +54,7 @@ class CrossbarPlan final : public Plan, public Inspectable {
   [[nodiscard]] const Activity& setup() const override { return setup_; }
   [[nodiscard]] bool resident() const override { return resident_; }
   [[nodiscard]] std::string implementation() const override { return machine_->config.variant(); }
+  [[nodiscard]] std::optional<double> converter_range() const override;
   Execution execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                     Direction direction) override;
   std::optional<Execution> execute_rows(const RowSource<float>& a, const MatrixRef& c,
@@ -109,6 +110,14 @@ class CrossbarPlan final : public Plan, public Inspectable {
   [[nodiscard]] ComposedPass composed_pass(bool transposed, const Draw& draw) const;
   [[nodiscard]] Reading read(double age_s, std::uint64_t reading) const;
   [[nodiscard]] Reading read_composed(double age_s, std::uint64_t reading) const;
+  /// Rows of A that the converters' ranges are set by, and the full scale of each: calibration
+  /// samples where there are some, else random vectors.
+  struct RangingInputs {
+    Matrix<double> vectors;
+    std::vector<double> full_scales;
+    double share = 1;  ///< of readings inside
+  };
+  [[nodiscard]] RangingInputs ranging_inputs() const;
   void measure_ranges();
   /// One row of tiles behind its lines: rows x (column, lane), or what stays gated in `gated`.
   template <class U>
@@ -160,6 +169,7 @@ class CrossbarPlan final : public Plan, public Inspectable {
   std::shared_ptr<Machine> machine_;
   std::uint64_t scope_;
   std::optional<Config> ranged_;
+  std::shared_ptr<const ProductSamples> samples_;
   bool resident_ = false;
   std::int64_t tiles_ = 0;
   Matrix<double> weights_;  // B as given

@@ -191,28 +191,51 @@ Reading CrossbarPlan::read_composed(double age_s, std::uint64_t reading) const {
   return result;
 }
 
-void CrossbarPlan::measure_ranges() {
-  const Config& config = machine_->config;
-  ranges_.clear();
-  if (rows() == 0 || cols() == 0) return;
+CrossbarPlan::RangingInputs CrossbarPlan::ranging_inputs() const {
+  const Config& config = config_for(false);
+  const bool fixed = config.input_range == InputRange::fixed;
+  RangingInputs out;
+  if (samples_ != nullptr) {
+    out.vectors = copy_as<double>(samples_->rows.view());
+    out.share = samples_->share;
+    for (std::int64_t i = 0; i < out.vectors.rows(); ++i) {
+      double largest = 0;
+      for (std::int64_t j = 0; j < rows(); ++j) {
+        largest = std::max(largest, std::abs(out.vectors(i, j)));
+      }
+      out.full_scales.push_back(largest);
+    }
+    return out;
+  }
   const std::int64_t count = config.adc_vectors;
-  Matrix<double> vectors(count, rows());
+  out.share = config.adc_percentile;
+  out.vectors = Matrix<double>(count, rows());
   const RandomStream stream(machine_->instance.seed, machine_->instance.instance,
                             tag_of("crossbar.adc.calibration"), scope_);
-  Workspace workspace;
   std::vector<float> row(static_cast<std::size_t>(rows()));
+  const double top = fixed ? config.input_max : 1.0;
   for (std::int64_t i = 0; i < count; ++i) {
     stream.normals(row, i, 0, 0);
     double largest = 0;
     for (const float x : row) largest = std::max(largest, static_cast<double>(std::abs(x)));
-    const double top = config.input_range == InputRange::fixed ? config.input_max : 1.0;
     for (std::int64_t j = 0; j < rows(); ++j) {
       double x = static_cast<double>(row[static_cast<std::size_t>(j)]) / largest * top;
       if (config.dac.is_unsigned && config.dac.bits > 0) x = std::abs(x);
-      vectors(i, j) = x;
+      out.vectors(i, j) = x;
     }
-    workspace.full_scales.push_back(top);
+    out.full_scales.push_back(top);
   }
+  return out;
+}
+
+void CrossbarPlan::measure_ranges() {
+  const Config& config = machine_->config;
+  ranges_.clear();
+  if (rows() == 0 || cols() == 0) return;
+  const RangingInputs inputs = ranging_inputs();
+  const std::int64_t count = inputs.vectors.rows();
+  Workspace workspace;
+  workspace.full_scales = inputs.full_scales;
   ComposedPass pass = composed_pass(false, {});
   for (ComposedTile& tile : pass.tiles) std::fill(tile.adc.begin(), tile.adc.end(), analog::Adc());
   const auto slices = static_cast<std::size_t>(config.mapping.slices);
@@ -226,14 +249,14 @@ void CrossbarPlan::measure_ranges() {
   const Matrix<double> variances = variance_matrix<double>(clock);
   const PackedLanes<double> lanes = pack_lanes<double>(pass, effective.view(), variances.view());
   Matrix<double> ignored(count, cols());
-  (void)multiply_composed<double, double>(pass, lanes, std::as_const(vectors).view(),
-                                          ignored.view(), workspace);
+  (void)multiply_composed<double, double>(pass, lanes, inputs.vectors.view(), ignored.view(),
+                                          workspace);
 
   std::vector<double> limits;
   for (std::vector<float>& kept : samples.of_slice) {
     std::transform(kept.begin(), kept.end(), kept.begin(), [](float y) { return std::abs(y); });
     const auto place = static_cast<std::ptrdiff_t>(
-        std::floor(config.adc_percentile * static_cast<double>(kept.size() - 1)));
+        std::floor(inputs.share * static_cast<double>(kept.size() - 1)));
     std::nth_element(kept.begin(), kept.begin() + place, kept.end());
     limits.push_back(static_cast<double>(kept[static_cast<std::size_t>(place)]));
   }

@@ -156,6 +156,14 @@ std::string HostExecutable::implementation() const {
   return {};
 }
 
+std::map<std::string, double> HostExecutable::converter_ranges() const {
+  std::map<std::string, double> ranges;
+  for (const auto& runner : runners_) {
+    if (runner != nullptr) runner->add_converter_ranges(ranges);
+  }
+  return ranges;
+}
+
 /// True for a function of one value whose argument nobody reads afterwards: computed in place.
 bool HostExecutable::overwrites_input(std::size_t node,
                                       const std::vector<const Tensor*>& inputs) const {

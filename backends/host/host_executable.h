@@ -29,6 +29,7 @@ class HostExecutable final : public Executable {
   [[nodiscard]] const Activity& setup() const override { return setup_; }
   [[nodiscard]] bool resident() const override;
   [[nodiscard]] std::string implementation() const override;
+  [[nodiscard]] std::map<std::string, double> converter_ranges() const override;
   Execution run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs, const Draw& draw,
                 const LayerSink* sink) override;
   [[nodiscard]] Activity estimate(const GraphView& bound) const override {

@@ -36,9 +36,15 @@ std::uint64_t scope_of(const NodeView& node, const LinearProduct& product, std::
   return tag_of(fmt::format("{}/{}/{}", node.name, product.part, operand));
 }
 
+/// "fc1", "lstm1/state": what shares the ranges that calibration samples give.
+std::string family_of(const NodeView& node, const LinearProduct& product) {
+  return product.part.empty() ? node.name : fmt::format("{}/{}", node.name, product.part);
+}
+
 /// Stored operands of one family of products.
 struct Operands {
   LinearProduct product;
+  std::string family;
   std::size_t input = 1;  ///< position of the input that holds them
   bool constant = false;
   std::vector<std::unique_ptr<Plan>> plans;  ///< empty when made as they are needed
@@ -54,6 +60,7 @@ class ProductRunner final : public LinearRunner {
   [[nodiscard]] bool resident() const override;
   [[nodiscard]] std::string implementation() const override { return implementation_; }
   [[nodiscard]] bool holds(std::size_t position) const override;
+  void add_converter_ranges(std::map<std::string, double>& ranges) const override;
   std::vector<Tensor> run(const std::vector<const Tensor*>& inputs, const Draw& draw,
                           Execution& execution, PeripheryWork& work, const NodeView* then) override;
   void estimate(const GraphView& bound, const NetworkStatistics* given, Activity& activity,
@@ -65,6 +72,7 @@ class ProductRunner final : public LinearRunner {
   template <class T>
   friend class PlanMultiplier;
 
+  [[nodiscard]] PlanOptions plan_options(const Operands& operands, std::int64_t operand) const;
   void plan_operands(const GraphView& graph, Operands& operands, MachineRoom& room);
   /// Those of a part's products; default statistics where no count of the machine depends on data.
   [[nodiscard]] OperandStatistics statistics_of(const NetworkStatistics* given, std::size_t part,
@@ -200,8 +208,7 @@ class PlanMultiplier final : public Multiplier<T> {
           operands.product.shape,
           operand_view<T>(runner_.node_, runner_.left_, inputs_, part, operand),
           stays ? OperandMode::stationary : OperandMode::dynamic,
-          {.scope = scope_of(runner_.node_, operands.product, operand_in_batch(operands, operand)),
-           .input_range = runner_.options_.input_range(runner_.node_.name)});
+          runner_.plan_options(operands, operand_in_batch(operands, operand)));
       passing.operand = operand;
       if (runner_.implementation_.empty()) {
         runner_.implementation_ = passing.plan->implementation();
@@ -249,10 +256,34 @@ ProductRunner::ProductRunner(Device* device, const GraphView& graph, const NodeV
   for (const LinearProduct& product : products_of(graph, node)) {
     Operands operands;
     operands.product = product;
+    operands.family = family_of(node_, product);
     operands.input = operand_input(node, left_, part++);
     operands.constant = product.stationary;
     if (device_ != nullptr) plan_operands(graph, operands, room);
     parts_.push_back(std::move(operands));
+  }
+}
+
+PlanOptions ProductRunner::plan_options(const Operands& operands, std::int64_t operand) const {
+  PlanOptions options;
+  options.scope = scope_of(node_, operands.product, operand);
+  options.family = operands.family;
+  const std::shared_ptr<const ProductSamples> samples = options_.samples_of(operands.family);
+  if (samples == nullptr) return options;
+  if (samples->inputs.magnitude() > 0) options.input_range = samples->inputs;
+  // An operand that is computed in the run would set converters anew at every product.
+  if (operands.constant) options.samples = samples;
+  return options;
+}
+
+void ProductRunner::add_converter_ranges(std::map<std::string, double>& ranges) const {
+  for (const Operands& operands : parts_) {
+    for (const std::unique_ptr<Plan>& plan : operands.plans) {
+      const std::optional<double> range = plan->converter_range();
+      if (!range) continue;
+      double& widest = ranges.emplace(operands.family, 0.0).first->second;
+      widest = std::max(widest, *range);
+    }
   }
 }
 
@@ -321,9 +352,7 @@ void ProductRunner::make_plans(Operands& operands, const Tensor& constant) {
   for (std::int64_t i = 0; i < operands.product.operands; ++i) {
     operands.plans.push_back(device_->plan(operands.product.shape,
                                            operand_view<T>(node_, left_, inputs, part, i),
-                                           OperandMode::stationary,
-                                           {.scope = scope_of(node_, operands.product, i),
-                                            .input_range = options_.input_range(node_.name)}));
+                                           OperandMode::stationary, plan_options(operands, i)));
     operands.resident.push_back(operands.plans.back()->resident());
     setup_ += operands.plans.back()->setup();
     if (implementation_.empty()) implementation_ = operands.plans.back()->implementation();

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ class LinearRunner {
   [[nodiscard]] virtual const Activity& setup() const = 0;
   [[nodiscard]] virtual bool resident() const = 0;
   [[nodiscard]] virtual std::string implementation() const = 0;
+  /// Adds what Executable::converter_ranges() tells of the node.
+  virtual void add_converter_ranges(std::map<std::string, double>& /*ranges*/) const {}
   /// True when input `position` is a constant that the plans hold, so that run() need not be given
   /// it.
   [[nodiscard]] virtual bool holds(std::size_t position) const = 0;

@@ -77,7 +77,7 @@ template <class Code>
 class IntegerMultiplier final : public Multiplier {
  public:
   IntegerMultiplier(const ProductSettings& settings, const WeightCodes& weights,
-                    std::int64_t expected_rows, std::optional<double> range)
+                    std::int64_t expected_rows, const std::optional<InputSpan>& range)
       : input_scale_(settings.input_scale),
         range_(range),
         product_({std::is_signed_v<Code> ? Type::s8 : Type::u8, Type::s8, Type::s32,
@@ -112,7 +112,7 @@ class IntegerMultiplier final : public Multiplier {
 
  private:
   InputScale input_scale_;
-  std::optional<double> range_;
+  std::optional<InputSpan> range_;
   PackedProduct product_;
   std::vector<double> scales_;
   std::vector<std::int32_t> column_sums_;
@@ -134,7 +134,7 @@ std::string saturation_lint(std::int64_t saturated, double elements) {
 
 std::unique_ptr<Multiplier> make_multiplier(const ProductSettings& settings,
                                             MatrixView<const float> b, std::int64_t expected_rows,
-                                            std::optional<double> input_range) {
+                                            const std::optional<InputSpan>& input_range) {
   const auto of_floats = [&](Type type) -> std::unique_ptr<Multiplier> {
     return std::make_unique<FloatMultiplier>(
         ProductKind{type, type, Type::f32, settings.inner_product}, b, expected_rows);

@@ -27,7 +27,7 @@ class Multiplier {
 /// Packs B (k x n, both at least 1). `input_range`: full scale of A, for integers.
 std::unique_ptr<Multiplier> make_multiplier(const ProductSettings& settings,
                                             MatrixView<const float> b, std::int64_t expected_rows,
-                                            std::optional<double> input_range);
+                                            const std::optional<InputSpan>& input_range);
 
 /// Largest signed code of weights: on processors that add pairs of 8-bit products in 16 bits before
 /// all else, weights of 7 bits keep 255 x 63 x 2 within them.

@@ -198,7 +198,7 @@ class IntegerConvPlan final : public ConvPlanBase {
  public:
   IntegerConvPlan(std::shared_ptr<const CpuModel> model, const ConvShape& shape, ConvKernel kernel,
                   const ProductSettings& settings, std::vector<double> scales, bool is_unsigned,
-                  std::optional<double> range)
+                  const std::optional<InputSpan>& range)
       : ConvPlanBase(std::move(model), shape, std::move(kernel)),
         settings_(settings),
         scales_(std::move(scales)),
@@ -297,7 +297,7 @@ class IntegerConvPlan final : public ConvPlanBase {
   ProductSettings settings_;
   std::vector<double> scales_;  // of filters
   bool unsigned_;
-  std::optional<double> range_;
+  std::optional<InputSpan> range_;
   dnnl::memory result_;
   InputCodes<std::int8_t> signed_input_;
   InputCodes<std::uint8_t> unsigned_input_;
@@ -312,7 +312,8 @@ class IntegerConvPlan final : public ConvPlanBase {
 
 std::unique_ptr<ConvPlan> make_integer_plan(std::shared_ptr<const CpuModel> model,
                                             const ProductSettings& settings, const ConvShape& shape,
-                                            const float* filters, std::optional<double> range) {
+                                            const float* filters,
+                                            const std::optional<InputSpan>& range) {
   const bool is_unsigned = settings.precision == ElementType::u8s8 || !settings.exact_s8;
   FilterCodes codes = filter_codes(shape, filters, settings);
   ConvKernel kernel(shape, is_unsigned ? Type::u8 : Type::s8, Type::s8, Type::s32, Tag::nhwc,

@@ -98,7 +98,7 @@ class OnednnPlan final : public Plan {
   std::int64_t n_;
   std::int64_t expected_rows_;
   OperandMode mode_;
-  std::optional<double> input_range_;
+  std::optional<InputSpan> input_range_;
   Activity setup_;
   Matrix<float> stored_;
   std::unique_ptr<Multiplier> forward_;

@@ -23,6 +23,10 @@ constexpr double kSaturationLint = 1e-3;
 constexpr std::int64_t kNoiseColumns = 64;
 // Products that are formed before they are read: 2 MiB of them.
 constexpr std::int64_t kProductsInCache = 1 << 19;
+// Readings that the ADCs' range is set by, at most about: 32 MiB of them.
+constexpr std::int64_t kMostReadings = 1 << 22;
+// Their call, beyond those of any execute, whose noise they would otherwise share.
+constexpr std::uint64_t kRangingCall = std::uint64_t{1} << 41U;
 
 void check_moments(const OperandMoments& moments, const char* what) {
   if (std::isfinite(moments.mean_square) && std::isfinite(moments.max_abs)) return;
@@ -132,6 +136,7 @@ HomodynePlan::HomodynePlan(std::shared_ptr<const HomodyneMachine> machine, const
   take_moments();
   // Packing belongs to planning, not to the first product.
   (void)side(false, b.type == ElementType::f32);
+  if (options_.samples != nullptr) set_adc_range(*options_.samples);
 }
 
 void HomodynePlan::take_moments() { b_moments_ = checked_moments(b_.view(), "B"); }
@@ -144,7 +149,8 @@ std::string HomodynePlan::implementation() const {
 }
 
 double HomodynePlan::input_range() const {
-  return machine_->parameters.dac_bits_a > 0 ? options_.input_range.value_or(0) : 0;
+  const bool ranged = machine_->parameters.dac_bits_a > 0 && options_.input_range;
+  return ranged ? options_.input_range->magnitude() : 0;
 }
 
 std::int64_t HomodynePlan::readout_length(std::int64_t k) const {
@@ -219,7 +225,8 @@ void HomodynePlan::set_phases(Side& side, std::int64_t n) const {
   }
 }
 
-ReadoutSettings HomodynePlan::settings_for(const Pieces& pieces, std::int64_t piece) const {
+ReadoutSettings HomodynePlan::settings_for(const Pieces& pieces, std::int64_t piece,
+                                           double adc_range) const {
   const HomodyneParameters& p = machine_->parameters;
   const double warmer_K = machine_->lanes->epoch().temperature_C - 25.0;
   const std::int64_t cycles = pieces.size(piece);
@@ -238,16 +245,16 @@ ReadoutSettings HomodynePlan::settings_for(const Pieces& pieces, std::int64_t pi
   s.common_mode = p.common_mode;
   s.relative_floor = p.floor;
   s.well_e = p.well_e();
-  if (p.adc_bits > 0) {
+  if (p.adc_bits > 0 && adc_range > 0) {
     s.adc = analog::Adc(static_cast<int>(p.adc_bits), analog::AdcStyle::sign_magnitude,
-                        p.adc_full_scale_e(pieces.k, warmer_K));
+                        adc_range * p.adc_full_scale_e(pieces.k, warmer_K));
   }
   return s;
 }
 
 template <class T>
 std::int64_t HomodynePlan::run(const DrivenSide& a, const MatrixRef& c, const Draw& draw,
-                               bool transposed, const Side& side, std::vector<double>* units,
+                               bool transposed, const Side& side, const Raw& raw,
                                Execution& result) {
   const HomodyneMachine& machine = *machine_;
   const Pieces& pieces = side.pieces;
@@ -266,7 +273,8 @@ std::int64_t HomodynePlan::run(const DrivenSide& a, const MatrixRef& c, const Dr
   const Coupling coupling{side.lanes.own.data(), side.lanes.left.data(), side.lanes.right.data()};
   std::vector<ReadoutSettings> settings;
   for (std::int64_t piece = 0; piece < pieces.count; ++piece) {
-    settings.push_back(settings_for(pieces, piece));
+    const double adc_range = raw.readings != nullptr ? 0 : transposed ? 1 : adc_range_;
+    settings.push_back(settings_for(pieces, piece, adc_range));
   }
   // Rows are taken in chunks whose products stay in cache until they are read.
   const std::int64_t all_rows = c.rows;
@@ -308,6 +316,10 @@ std::int64_t HomodynePlan::run(const DrivenSide& a, const MatrixRef& c, const Dr
           }
           here += read_row(s, row, columns, noise, {draw.row_offset + i, piece * plane, draw.call},
                            buffers);
+          if (raw.readings != nullptr) {
+            std::copy_n(buffers.electrons.data(), n,
+                        raw.readings->data() + (i * pieces.count + piece) * n);
+          }
           if (pieces.count > 1) {
             double* const sum = &sums(local, 0);
             if (piece == 0) std::fill_n(sum, n, 0.0);
@@ -320,8 +332,8 @@ std::int64_t HomodynePlan::run(const DrivenSide& a, const MatrixRef& c, const Dr
           const double lsb = s.adc.lsb();
           const double per_lsb =
               (sent.unit[at] * side.weights.unit) * (nominal > 0 ? 1 / nominal : 0.0);
-          if (units != nullptr) {
-            (*units)[at] = per_lsb;
+          if (raw.value_per_electron != nullptr) {
+            (*raw.value_per_electron)[at] = per_lsb;
             write_row(buffers.electrons, lsb, c, i);
             continue;
           }
@@ -371,7 +383,7 @@ Execution HomodynePlan::execute(const ConstMatrixRef& a, const MatrixRef& c, con
     }
     return result;
   }
-  read_all(a, c, draw, transposed, use, nullptr, result);
+  read_all(a, c, draw, transposed, use, {}, result);
   result.statistics.a = at_full_scale(result.statistics.a, transposed);
   return result;
 }
@@ -388,7 +400,7 @@ std::optional<Execution> HomodynePlan::execute_rows(const RowSource<float>& a, c
   const GemmShape shape = check_execute_operands(b_.rows(), b_.cols(), false, driven.matrix, c);
   Execution result;
   result.statistics.b = b_moments_;
-  read_all(driven, c, draw, false, side(false, true), nullptr, result);
+  read_all(driven, c, draw, false, side(false, true), {}, result);
   count(shape, false, result);
   result.statistics.a = at_full_scale(result.statistics.a, false);
   return result;
@@ -402,28 +414,50 @@ Execution HomodynePlan::detect(const ConstMatrixRef& a, const MatrixRef& c, cons
   value_per_electron.assign(static_cast<std::size_t>(a.rows), 0.0);
   if (a.rows == 0 || c.cols == 0 || a.cols == 0) return result;
   const Side& use = side(false, a.type == ElementType::f32);
-  read_all(a, c, draw, false, use, &value_per_electron, result);
+  read_all(a, c, draw, false, use, {&value_per_electron, nullptr}, result);
   return result;
 }
 
 void HomodynePlan::read_all(const DrivenSide& a, const MatrixRef& c, const Draw& draw,
-                            bool transposed, const Side& use, std::vector<double>* units,
-                            Execution& result) {
+                            bool transposed, const Side& use, const Raw& raw, Execution& result) {
   std::int64_t clipped = 0;
   switch (use.type) {
     case FieldType::bytes:
-      clipped = run<std::int8_t>(a, c, draw, transposed, use, units, result);
+      clipped = run<std::int8_t>(a, c, draw, transposed, use, raw, result);
       break;
     case FieldType::f32:
-      clipped = run<float>(a, c, draw, transposed, use, units, result);
+      clipped = run<float>(a, c, draw, transposed, use, raw, result);
       break;
     case FieldType::f64:
-      clipped = run<double>(a, c, draw, transposed, use, units, result);
+      clipped = run<double>(a, c, draw, transposed, use, raw, result);
       break;
   }
   const double readouts = static_cast<double>(c.rows) * static_cast<double>(c.cols) *
                           static_cast<double>(use.pieces.count);
   add_lints(static_cast<double>(clipped) / readouts, result);
+}
+
+void HomodynePlan::set_adc_range(const ProductSamples& samples) {
+  const std::int64_t k = b_.rows();
+  const std::int64_t n = b_.cols();
+  const double full_scale_e = machine_->parameters.adc_full_scale_e(k, 0);
+  if (machine_->parameters.adc_bits == 0 || full_scale_e <= 0 || n == 0) return;
+  if (samples.rows.rows() == 0 || samples.rows.cols() != k || k == 0) return;
+  const Side& use = side(false, true);
+  const std::int64_t most = std::max<std::int64_t>(1, kMostReadings / (n * use.pieces.count));
+  const std::int64_t rows = std::min(samples.rows.rows(), most);
+  const ConstMatrixRef a(samples.rows.view().block(0, 0, rows, k));
+  std::vector<double> readings(static_cast<std::size_t>(rows * use.pieces.count * n));
+  Matrix<float> ignored(rows, n);
+  Execution execution;
+  execution.statistics = {checked_moments(a, "a calibration sample"), b_moments_};
+  read_all(a, ignored.view(), {.call = kRangingCall}, false, use, {nullptr, &readings}, execution);
+  const double range_e = analog::range_holding(std::move(readings), samples.share);
+  if (range_e > 0) adc_range_ = range_e / full_scale_e;
+}
+
+std::optional<double> HomodynePlan::converter_range() const {
+  return adc_range_ != 1 ? std::optional<double>(adc_range_) : std::nullopt;
 }
 
 void HomodynePlan::add_lints(double clipped_share, Execution& result) const {

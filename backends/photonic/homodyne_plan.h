@@ -55,6 +55,7 @@ class HomodynePlan final : public Plan {
   [[nodiscard]] const Activity& setup() const override { return setup_; }
   [[nodiscard]] bool resident() const override { return mode_ == OperandMode::stationary; }
   [[nodiscard]] std::string implementation() const override;
+  [[nodiscard]] std::optional<double> converter_range() const override;
   Execution execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                     Direction direction) override;
   std::optional<Execution> execute_rows(const RowSource<float>& a, const MatrixRef& c,
@@ -75,6 +76,11 @@ class HomodynePlan final : public Plan {
     std::vector<ColumnLight> columns;  ///< per piece
     std::uint64_t lanes_version = 0;   ///< of the phases in `columns`
   };
+  /// Where to put what the detectors read, before it becomes values.
+  struct Raw {
+    std::vector<double>* value_per_electron = nullptr;  ///< of each row; C is given electrons
+    std::vector<double>* readings = nullptr;            ///< all of them, without an ADC
+  };
   /// |A| at the DACs' full scale, from calibration data; 0: none was measured.
   [[nodiscard]] double input_range() const;
   /// Slots that are computed as one piece of an inner dimension k.
@@ -90,11 +96,15 @@ class HomodynePlan final : public Plan {
   /// the way.
   template <class T>
   std::int64_t run(const DrivenSide& a, const MatrixRef& c, const Draw& draw, bool transposed,
-                   const Side& side, std::vector<double>* units, Execution& result);
-  /// Readouts of every row, as values or (with `units`) as electrons; adds lints.
+                   const Side& side, const Raw& raw, Execution& result);
+  /// Readouts of every row, as values or as `raw` asks; adds lints.
   void read_all(const DrivenSide& a, const MatrixRef& c, const Draw& draw, bool transposed,
-                const Side& use, std::vector<double>* units, Execution& result);
-  [[nodiscard]] ReadoutSettings settings_for(const Pieces& pieces, std::int64_t piece) const;
+                const Side& use, const Raw& raw, Execution& result);
+  /// `adc_range`: of the ADCs relative to the device file's; 0: no ADCs.
+  [[nodiscard]] ReadoutSettings settings_for(const Pieces& pieces, std::int64_t piece,
+                                             double adc_range) const;
+  /// Sets the ADCs' range by what they would read of calibration samples.
+  void set_adc_range(const ProductSamples& samples);
   /// Appends what a reader of the result must know.
   void add_lints(double clipped_share, Execution& result) const;
   void take_moments();
@@ -105,6 +115,7 @@ class HomodynePlan final : public Plan {
   OperandMode mode_;
   PlanOptions options_;
   Activity setup_;
+  double adc_range_ = 1;  ///< of the ADCs in products with B, relative to the device file's
   std::optional<Side> sides_[2][kFieldTypes];  ///< [transposed][type]
 };
 

@@ -10,7 +10,7 @@ QuantisedWeights quantise_weights(MatrixView<const double> b, WeightScale scale)
 }
 
 std::int64_t multiply_quantised(const ConstMatrixRef& a, const QuantisedWeights& b,
-                                const MatrixRef& c, std::optional<double> range) {
+                                const MatrixRef& c, const std::optional<InputSpan>& range) {
   InputCodes<std::int8_t> input;
   quantise_inputs(a, InputScale::per_row, range, input);
   Matrix<std::int32_t> sums(c.rows, c.cols);

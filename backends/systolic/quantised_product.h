@@ -26,6 +26,6 @@ QuantisedWeights quantise_weights(MatrixView<const double> b, WeightScale scale)
 /// changes nothing, or with one scale for `range`, beyond which it saturates. A: m x k and C: m x
 /// n, f32 or f64, of one type. Returns how many elements of A saturated.
 std::int64_t multiply_quantised(const ConstMatrixRef& a, const QuantisedWeights& b,
-                                const MatrixRef& c, std::optional<double> range = {});
+                                const MatrixRef& c, const std::optional<InputSpan>& range = {});
 
 }  // namespace jb::systolic

@@ -128,7 +128,7 @@ class SystolicPlan final : public Plan {
   std::shared_ptr<const SystolicModel> model_;
   GemmShape shape_;
   OperandMode mode_;
-  std::optional<double> input_range_;  // of A in the forward direction
+  std::optional<InputSpan> input_range_;  // of A in the forward direction
   StoredOperand b_;
   OperandMoments moments_;
   Activity setup_;

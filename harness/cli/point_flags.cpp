@@ -159,8 +159,10 @@ const std::vector<PointFlag>& point_flag_table() {
        "photonic-2025,*=onednn'",
        false, set_map},
       {"ptq", "max|percentile:P", "Machine",
-       "networks: input ranges of machines that quantise from calibration samples, which are never "
-       "test samples; default none (a range for each input vector)",
+       "networks: ranges of machines that quantise (s8, DACs, ADCs) from calibration samples, "
+       "which "
+       "are never test samples; default none (a range for each input vector, ADCs as in the device "
+       "file)",
        false, [](PointSpec& p, const std::string& t) { p.ptq = t == "none" ? "" : t; }},
       {"calibration-samples", "N", "Machine", "samples for --ptq; default 512", false,
        [](PointSpec& p, const std::string& t) {

@@ -24,15 +24,36 @@ TEST(ChosenSamples, AreDifferentAndDependOnTheSeed) {
   EXPECT_EQ(chosen_samples(5, 5, 9), (std::vector<std::int64_t>{0, 1, 2, 3, 4}));
 }
 
+models::LabelledImages images_of(const std::vector<std::vector<float>>& rows) {
+  models::LabelledImages out;
+  out.height = 1;
+  out.width = static_cast<std::int64_t>(rows.at(0).size());
+  out.images = Matrix<float>(static_cast<std::int64_t>(rows.size()), out.width);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::copy(rows[i].begin(), rows[i].end(), &out.images(static_cast<std::int64_t>(i), 0));
+  }
+  out.labels.assign(rows.size(), 0);
+  return out;
+}
+
+TEST(CalibrationImages, AreNoTestImages) {
+  models::Dataset data;
+  data.train = images_of({{0, 1}, {1, 0}, {1, 1}, {0, 0}});
+  data.test = images_of({{1, 1}, {0.5F, 1}, {0, 1}});
+  EXPECT_EQ(images_apart_from_test(data), (std::vector<std::int64_t>{1, 3}));
+}
+
 class Ptq : public testing::Test {
  protected:
-  results::Record run(const std::string& backend, const std::string& rule) {
+  results::Record run(const std::string& backend, const std::string& rule,
+                      std::optional<ElementType> precision = {}) {
     PointSpec point;
     point.op = Op::network;
     point.network = "mlp-784-16-10";
     point.dataset = "synthetic-digits";
     point.backend = backend;
     point.ptq = rule;
+    point.precision = precision;
     options_.cache_dir = folder_.path().string();
     if (!options_.workloads) options_.workloads = std::make_shared<WorkloadCache>();
     return run_point(point, options_);
@@ -48,7 +69,21 @@ TEST_F(Ptq, StaticRangesFromTrainingImagesKeepTheAccuracy) {
     const results::Record own = run(backend, "");
     EXPECT_EQ(fixed.verification.at("ptq").at("from"), "training images of synthetic-digits");
     EXPECT_EQ(fixed.verification.at("ptq").at("samples"), 512);
-    EXPECT_EQ(fixed.verification.at("ptq").at("layers"), 2);
+    const Json& ranges = fixed.verification.at("ptq").at("ranges");
+    ASSERT_EQ(ranges.size(), 2U);
+    // Pixels are 0 .. 1, and ReLU gives nothing below 0.
+    EXPECT_EQ(ranges[0], Json::array({"fc1", 0, 1, ranges[0][3]}));
+    EXPECT_EQ(ranges[1][1], 0);
+    EXPECT_GT(ranges[1][2].get<double>(), 0);
+    // Machines with converters behind their sums had those set; images fill less than the most that
+    // a sum can be (crossbar), or other than independent elements would (photonic).
+    const bool digital = std::string(backend) == "systolic";
+    for (const Json& row : ranges) {
+      EXPECT_EQ(row[3].is_null(), digital) << row;
+      if (!digital) {
+        EXPECT_GT(row[3].get<double>(), 0) << row;
+      }
+    }
     EXPECT_FALSE(own.verification.contains("ptq"));
     EXPECT_NE(fixed.point_id, own.point_id);
     // Another full scale gives another error ...
@@ -64,6 +99,47 @@ TEST_F(Ptq, StaticRangesFromTrainingImagesKeepTheAccuracy) {
         bound)
         << backend;
   }
+}
+
+// Each scale is fixed before the first test image is seen, so that the outputs of an image do not
+// depend on those that it is run with; the accuracy stays that of scales of each row's own.
+TEST_F(Ptq, ScalesOfOneDnnAreStatic) {
+  const Support here = find_backend("onednn").available();
+  if (!here) GTEST_SKIP() << here.reason;
+  for (const ElementType precision : {ElementType::s8, ElementType::u8s8}) {
+    const results::Record fixed = run("onednn", "max", precision);
+    ASSERT_EQ(fixed.status, results::Status::ok) << fixed.reason;
+    const results::Record own = run("onednn", "", precision);
+    EXPECT_EQ(fixed.verification.at("ptq").at("ranges").size(), 2U);
+    EXPECT_NE(fixed.find("relative_error_frobenius")->value,
+              own.find("relative_error_frobenius")->value);
+    // 2,000 images: a point is 20 of them.
+    EXPECT_LT(std::abs(fixed.find("accuracy_top1_frac")->value -
+                       own.verification.at("float_accuracy_top1_frac").get<double>()),
+              0.01);
+  }
+}
+
+// The range of an ADC from calibration samples leaves its steps to what the images give: less error
+// than a range in which nothing could clip.
+TEST_F(Ptq, RangesOfAdcsLowerTheErrorOfAMachineThatHasNoOther) {
+  const auto error = [&](const std::string& rule) {
+    PointSpec point;
+    point.op = Op::network;
+    point.network = "mlp-784-16-10";
+    point.dataset = "synthetic-digits";
+    point.backend = "crossbar";
+    point.device = "ideal";
+    point.set = {{"dac.bits", "8"}, {"adc.bits", "8"}};
+    point.ptq = rule;
+    options_.cache_dir = folder_.path().string();
+    if (!options_.workloads) options_.workloads = std::make_shared<WorkloadCache>();
+    const results::Record record = run_point(point, options_);
+    EXPECT_EQ(record.status, results::Status::ok) << record.reason;
+    return record.find("relative_error_frobenius")->value;
+  };
+  // A sum over 784 inputs of which most are dark reaches a small part of 784.
+  EXPECT_LT(error("max"), 0.5 * error(""));
 }
 
 TEST_F(Ptq, RangesThatCutOffCostAccuracyAndSaySo) {

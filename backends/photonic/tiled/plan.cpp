@@ -22,6 +22,10 @@ constexpr double kSaturationLint = 1e-3;
 constexpr double kFewPhotons = 20;
 // A laser above this per core is worth a lint: no chip takes that light.
 constexpr double kLaserLint_W = 1000;
+// Readings that the ADCs' range is set by, at most about: 32 MiB of them.
+constexpr std::int64_t kMostReadings = 1 << 22;
+// Their call, beyond those of any execute, whose noise they would otherwise share.
+constexpr std::uint64_t kRangingCall = std::uint64_t{1} << 41U;
 
 OperandMoments checked_moments(const ConstMatrixRef& x, const char* what) {
   const OperandMoments moments = measure_operand(x);
@@ -120,6 +124,7 @@ TiledPlan::TiledPlan(std::shared_ptr<TiledMachine> machine, const ConstMatrixRef
   }
   // Realising and packing belong to planning, not to the first product.
   (void)side(false, b.type == ElementType::f32);
+  if (options_.samples != nullptr) set_adc_range(*options_.samples);
   machine_->cores_in_use += cores_;
   machine_->plans.push_back(this);
 }
@@ -170,6 +175,7 @@ TiledPlan::Side TiledPlan::make_side(bool transposed, bool host_f32) const {
   Side side;
   side.adc_full_scale = adc_full_scale(p, b.rows, std::sqrt(b_moments_.mean_square));
   const LockState lock = lock_state(side.adc_full_scale);
+  if (!transposed) side.adc_full_scale *= adc_range_;
   // Light that passes a mesh backwards meets the transposed matrix.
   const bool reciprocal = transposed && p.kind == TiledKind::mesh;
   side.weights = reciprocal
@@ -201,10 +207,11 @@ TiledPlan::Side TiledPlan::make_side(bool transposed, bool host_f32) const {
 
 template <class T>
 std::int64_t TiledPlan::run(const ConstMatrixRef& a, const MatrixRef& c, const RowScales& scales,
-                            const Draw& draw, bool transposed, const Side& side) const {
+                            const Draw& draw, bool transposed, const Side& side,
+                            std::vector<double>* readings) const {
   const TiledParameters& p = machine_->parameters;
   analog::Adc adc;
-  if (p.adc_bits > 0 && side.adc_full_scale > 0) {
+  if (p.adc_bits > 0 && side.adc_full_scale > 0 && readings == nullptr) {
     adc = analog::Adc(static_cast<int>(p.adc_bits), analog::AdcStyle::sign_magnitude,
                       side.adc_full_scale);
   }
@@ -217,9 +224,15 @@ std::int64_t TiledPlan::run(const ConstMatrixRef& a, const MatrixRef& c, const R
     TiledReadout<T> readout(p, side.weights, side.squares, adc,
                             RandomStream(machine_->instance.seed, machine_->instance.instance,
                                          tag_of(what), options_.scope));
+    std::vector<double> of_pass;
+    if (readings != nullptr) {
+      of_pass.assign(static_cast<std::size_t>(c.rows * side.squares.size()), 0.0);
+      readout.keep(&of_pass);
+    }
     const SentInputs<T> sent = send_inputs<T>(a, scales, p, part, draw.row_offset, machine_->gains);
     readout.run(sent, packed_of<T>(side.packed_f32, side.packed_f64), sign, draw, total);
     clipped += readout.clipped();
+    if (readings != nullptr) readings->insert(readings->end(), of_pass.begin(), of_pass.end());
   };
   pass(InputPart::whole, 1);
   const bool passes = p.intensities() && p.signed_inputs == SignedInputs::two_pass;
@@ -250,6 +263,45 @@ std::int64_t TiledPlan::run(const ConstMatrixRef& a, const MatrixRef& c, const R
   return clipped;
 }
 
+RowScales TiledPlan::scales_of(const ConstMatrixRef& a, bool transposed) const {
+  const TiledParameters& p = machine_->parameters;
+  const bool ranged =
+      !transposed && p.bits_a > 0 && options_.input_range && options_.input_range->magnitude() > 0;
+  return scale_rows(a, ranged ? options_.input_range->magnitude() : p.full_scale_a);
+}
+
+void TiledPlan::set_adc_range(const ProductSamples& samples) {
+  const std::int64_t k = b_.rows();
+  const std::int64_t n = b_.cols();
+  const Side& used = side(false, true);
+  if (machine_->parameters.adc_bits == 0 || used.adc_full_scale <= 0 || n == 0) return;
+  if (samples.rows.rows() == 0 || samples.rows.cols() != k || k == 0) return;
+  const std::int64_t most = std::max<std::int64_t>(1, kMostReadings / used.squares.size());
+  const std::int64_t rows = std::min(samples.rows.rows(), most);
+  const ConstMatrixRef a(samples.rows.view().block(0, 0, rows, k));
+  (void)checked_moments(a, "a calibration sample");
+  const RowScales scales = scales_of(a, false);
+  Matrix<float> ignored(rows, n);
+  const Draw draw{.call = kRangingCall};
+  std::vector<double> readings;
+  if (used.as_f32) {
+    (void)run<float>(a, ignored.view(), scales, draw, false, used, &readings);
+  } else {
+    const Matrix<double> wide = copy_as<double>(a);
+    (void)run<double>(wide.view(), ignored.view(), scales, draw, false, used, &readings);
+  }
+  const double range = analog::range_holding(std::move(readings), samples.share);
+  if (range <= 0) return;
+  adc_range_ = range / used.adc_full_scale;
+  for (std::optional<Side>& slot : sides_[0]) {
+    if (slot) slot->adc_full_scale = range;
+  }
+}
+
+std::optional<double> TiledPlan::converter_range() const {
+  return adc_range_ != 1 ? std::optional<double>(adc_range_) : std::nullopt;
+}
+
 Execution TiledPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                              Direction direction) {
   const bool transposed = direction == Direction::transposed;
@@ -257,8 +309,7 @@ Execution TiledPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, const 
   const TiledParameters& p = machine_->parameters;
   Execution result;
   result.statistics = {checked_moments(a, "A"), b_moments_};
-  const bool ranged = !transposed && p.bits_a > 0 && options_.input_range.value_or(0) > 0;
-  const RowScales scales = scale_rows(a, ranged ? *options_.input_range : p.full_scale_a);
+  const RowScales scales = scales_of(a, transposed);
   TiledUse use;
   if (p.intensities() && shape.m > 0) {
     use.signed_rows_frac = static_cast<double>(scales.signed_rows) / static_cast<double>(shape.m);
@@ -282,8 +333,9 @@ Execution TiledPlan::execute(const ConstMatrixRef& a, const MatrixRef& c, const 
     }
     return result;
   }
-  const std::int64_t clipped = used.as_f32 ? run<float>(a, c, scales, draw, transposed, used)
-                                           : run<double>(a, c, scales, draw, transposed, used);
+  const std::int64_t clipped = used.as_f32
+                                   ? run<float>(a, c, scales, draw, transposed, used, nullptr)
+                                   : run<double>(a, c, scales, draw, transposed, used, nullptr);
   const double readouts = static_cast<double>(shape.m) * static_cast<double>(shape.n) *
                           static_cast<double>(used.weights.full_scale.rows());
   add_lints(static_cast<double>(clipped) / readouts, scales, result);

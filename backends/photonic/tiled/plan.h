@@ -52,6 +52,7 @@ class TiledPlan final : public Plan {
   [[nodiscard]] const Activity& setup() const override { return setup_; }
   [[nodiscard]] bool resident() const override { return resident_; }
   [[nodiscard]] std::string implementation() const override;
+  [[nodiscard]] std::optional<double> converter_range() const override;
   Execution execute(const ConstMatrixRef& a, const MatrixRef& c, const Draw& draw,
                     Direction direction) override;
   Activity update(const ConstMatrixRef& delta) override;
@@ -75,7 +76,12 @@ class TiledPlan final : public Plan {
   [[nodiscard]] LockState lock_state(double adc_full_scale) const;
   template <class T>
   std::int64_t run(const ConstMatrixRef& a, const MatrixRef& c, const RowScales& scales,
-                   const Draw& draw, bool transposed, const Side& side) const;
+                   const Draw& draw, bool transposed, const Side& side,
+                   std::vector<double>* readings) const;
+  /// How a matrix of activations is sent.
+  [[nodiscard]] RowScales scales_of(const ConstMatrixRef& a, bool transposed) const;
+  /// Sets the ADCs' range by what they would read of calibration samples.
+  void set_adc_range(const ProductSamples& samples);
   void add_lints(double clipped_share, const RowScales& scales, Execution& result) const;
   void take_moments();
 
@@ -87,6 +93,7 @@ class TiledPlan final : public Plan {
   std::int64_t first_core_ = 0;
   std::int64_t cores_ = 0;  ///< held by this plan
   Activity setup_;
+  double adc_range_ = 1;  ///< of the ADCs in products with B, relative to the device file's
   std::optional<Side> sides_[2][2];  ///< [transposed][host f32]
 };
 

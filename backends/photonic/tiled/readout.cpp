@@ -116,6 +116,10 @@ void TiledReadout<T>::read(const SentInputs<T>& sent, double sign, const Draw& d
       add_noise(sent, draw, strip, row, v);
       for (double& x : v) x *= per_lsb;
     }
+    if (readings_ != nullptr) {
+      const std::int64_t at = (row * squares_.rows() + strip.segment) * squares_.cols() + strip.col;
+      std::copy(v.begin(), v.end(), readings_->begin() + at);
+    }
     if (adc_.present()) clipped += analog::digitise(adc_, v);
     double* const sum = &total(row, strip.col);
     for (std::size_t j = 0; j < v.size(); ++j) sum[j] += sign * v[j];

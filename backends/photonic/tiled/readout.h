@@ -54,6 +54,8 @@ class TiledReadout {
   TiledReadout(const TiledParameters& p, const RealisedWeights& weights,
                const Matrix<double>& squares, const analog::Adc& adc, const RandomStream& noise);
 
+  /// Keeps every reading of the pass that follows (row, slot tile, column), before any converter.
+  void keep(std::vector<double>* readings) noexcept { readings_ = readings; }
   /// One pass: total += sign x readouts.
   void run(const SentInputs<T>& sent, std::span<const PackedMatrix<T>> segments, double sign,
            const Draw& draw, Matrix<double>& total);
@@ -71,6 +73,7 @@ class TiledReadout {
   analog::Adc adc_;
   RandomStream noise_;
   ReadoutVariance variance_;
+  std::vector<double>* readings_ = nullptr;
   std::atomic<std::int64_t> clipped_{0};
 };
 
