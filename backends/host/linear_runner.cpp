@@ -334,9 +334,7 @@ void ProductRunner::plan_operands(const GraphView& graph, Operands& operands, Ma
 /// True where the machine convolves by itself: its plan holds the filters then.
 bool ProductRunner::plan_own_convolution(const GraphView& graph, Operands& operands) {
   if (type_ != DataType::f32 || node_.op != Op::conv) return false;
-  own_ = OwnConvolution::make(*device_, graph, node_,
-                              {.scope = scope_of(node_, operands.product, 0),
-                               .input_range = options_.input_range(node_.name)});
+  own_ = OwnConvolution::make(*device_, graph, node_, plan_options(operands, 0));
   if (own_ == nullptr) return false;
   operands.resident.assign(static_cast<std::size_t>(operands.product.operands), own_->resident());
   setup_ += own_->setup();
