@@ -452,7 +452,10 @@ void BackendTrainer::weight_gradient(std::size_t layer, std::int64_t samples) {
   const MatrixView<float> driven = swapped ? d : x;
   const MatrixView<float> loaded = swapped ? x : d;
   const MatrixView<float> out = swapped ? gradient.transposed() : gradient;
-  const BalancedProduct operands = balance(driven, loaded, options_.scaled, options_.alternating);
+  const SampleSigns signs = !options_.alternating ? SampleSigns::kept
+                            : step_ % 2 == 0      ? SampleSigns::even_changed
+                                                  : SampleSigns::odd_changed;
+  const BalancedProduct operands = balance(driven, loaded, options_.scaled, signs);
   on_machine(layer, kThis, {out.rows, out.cols, rows}, [&] {
     const std::unique_ptr<Plan> plan =
         device_.plan({out.rows, out.cols, rows}, operands.b.view(), OperandMode::dynamic,
@@ -493,9 +496,8 @@ void BackendTrainer::update(std::size_t layer, std::int64_t samples, double rate
     const MatrixView<float> d = outputs_of(layer, samples);
     on_machine(layer, Orientation::update, shape, [&] {
       Execution execution;
-      execution.activity =
-          own.plan->update_outer(x, d, -rate, Draw{static_cast<std::uint64_t>(step_), 0},
-                                 own.parameters->view());
+      execution.activity = own.plan->update_outer(
+          x, d, -rate, Draw{static_cast<std::uint64_t>(step_), 0}, own.parameters->view());
       execution.statistics = {measure_operand(x), measure_operand(d)};
       return execution;
     });

@@ -49,7 +49,7 @@ std::vector<float> sample_factors(MatrixView<const float> x, MatrixView<const fl
 }  // namespace
 
 BalancedProduct balance(MatrixView<const float> x, MatrixView<const float> d, bool scaled,
-                        bool alternating) {
+                        SampleSigns signs) {
   BalancedProduct out;
   out.a = Matrix<float>(x.cols, x.rows);
   out.b = Matrix<float>(d.rows, d.cols);
@@ -57,7 +57,11 @@ BalancedProduct balance(MatrixView<const float> x, MatrixView<const float> d, bo
   out.col_factor.assign(static_cast<std::size_t>(d.cols), 1.0F);
   std::vector<float> samples =
       scaled ? sample_factors(x, d) : std::vector<float>(static_cast<std::size_t>(x.rows), 1.0F);
-  for (std::size_t s = 1; alternating && s < samples.size(); s += 2) samples[s] = -samples[s];
+  if (signs != SampleSigns::kept) {
+    for (std::size_t s = signs == SampleSigns::odd_changed ? 1 : 0; s < samples.size(); s += 2) {
+      samples[s] = -samples[s];
+    }
+  }
   parallel_for(x.cols, kRowsPerPiece, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       float* const row = &out.a(i, 0);

@@ -21,9 +21,11 @@
 // whose modulators' floors add (floor of one beam) x (sum of the other beam's fields) to a product
 // wherever there is a phase between the beams (backends/photonic/readout.h). Activations behind
 // ReLU are of one sign and their sum grows with k; with alternating signs it is no larger than that
-// of a noise, and what is left of it changes from sample to sample instead of pulling every
-// gradient the same way. To change a sign is to change a bit of the DAC's code: nothing to pay.
+// of a noise; and a weight gradient, whose operands are both sent anew, takes the other signs at
+// every second step, so that what is left of it pulls two steps opposite ways. To change a sign is
+// to change a bit of the DAC's code: nothing to pay.
 
+#include <cstdint>
 #include <vector>
 
 #include "backends/core/matrix.h"
@@ -38,10 +40,13 @@ struct BalancedProduct {
   std::vector<float> row_factor;  ///< of G, per row and per column
   std::vector<float> col_factor;
 };
+/// Which samples change their sign.
+enum class SampleSigns : std::uint8_t { kept, odd_changed, even_changed };
+
 /// With `scaled` false all factors are 1: a copy for machines whose numbers have exponents. With
-/// `alternating` every second sample changes sign in both operands.
+/// `signs` every second sample changes sign in both operands.
 BalancedProduct balance(MatrixView<const float> x, MatrixView<const float> d, bool scaled,
-                        bool alternating = false);
+                        SampleSigns signs = SampleSigns::kept);
 /// Changes the sign of every second column, from the second on.
 void alternate_columns(MatrixView<float> x);
 /// G(i, j) = product(i, j) row_factor(i) col_factor(j), in place.
