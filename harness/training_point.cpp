@@ -260,7 +260,8 @@ Pricing pricing_of(const PointContext& context, const Setting& setting, double e
   pricing.compulsory_bytes =
       epochs * static_cast<double>(setting.data->train.images.size()) * link_bytes(context);
   pricing.temperature_C = context.point.temperature_C;
-  pricing.most_rows = 0;  // the table of layers tells layers and orientations apart
+  pricing.most_rows = 0;  // the table of layers tells layers and orientations apart ...
+  pricing.by_layer = context.options.layers;  // ... unless the ledger is asked to
   return pricing;
 }
 

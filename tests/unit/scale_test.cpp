@@ -146,7 +146,9 @@ TEST(ScaleEstimate, OneStepIsTheTrainersStep) {
     point.dataset = "synthetic-digits";
     point.batch = 50;
     point.training.epochs = 1;
-    const results::Record record = estimate_point(point, {});
+    RunOptions options;
+    options.layers = true;
+    const results::Record record = estimate_point(point, options);
     ASSERT_EQ(record.status, results::Status::ok) << record.reason;
     const double steps = record.measurement.at("training_samples").get<double>() / 50;
     const Machine machine = machine_of(backend, device);
