@@ -89,14 +89,13 @@ TEST_F(Ptq, StaticRangesFromTrainingImagesKeepTheAccuracy) {
     // Another full scale gives another error ...
     EXPECT_NE(fixed.find("relative_error_frobenius")->value,
               own.find("relative_error_frobenius")->value);
-    // ... and s8 or 8-bit DACs cost this network less than two points of accuracy either way. On
-    // the photonic machine a full scale of all images leaves each image less light against the same
-    // noise and extinction floor, which a network of 16 hidden units (relative error 0.2 as it is)
-    // feels more: 4.5 points seen.
+    // ... and costs less than two points of accuracy. On the photonic machine a full scale of all
+    // images leaves each image less light against the same noise and extinction floor, which a
+    // network of 16 hidden units (relative error 0.2 as it is) feels more: 4.5 points seen. On the
+    // crossbar, whose own range clips 5 % of the first layer's samples, it gains four.
     const double bound = std::string(backend) == "photonic" ? 0.07 : 0.02;
-    EXPECT_LT(
-        std::abs(fixed.find("accuracy_top1_frac")->value - own.find("accuracy_top1_frac")->value),
-        bound)
+    EXPECT_GT(fixed.find("accuracy_top1_frac")->value,
+              own.find("accuracy_top1_frac")->value - bound)
         << backend;
   }
 }
