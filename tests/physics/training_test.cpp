@@ -103,18 +103,6 @@ TEST(Training, PhotonicAtAThousandPhotonsStaysWithinAPointOfFloat) {
   EXPECT_EQ(photonic.programming_J, 0);  // operands are sent anew
 }
 
-// With the signs that activations have, the floors' offsets pull every gradient the same way, and
-// training loses what it has learnt.
-TEST(Training, FloorsSpoilGradientsOfOperandsOfOneSign) {
-  Machine machine = {"photonic", "photonic-2025", {{"n_mac", "1000"}}, true};
-  const auto accuracy_of = [&] {
-    return train_on(machine, digits(), "mlp-784-30-10", OptimizerKind::adam, 2e-3, 64, 2).accuracy;
-  };
-  const double alternating = accuracy_of();
-  machine.alternating = false;
-  EXPECT_GT(alternating, accuracy_of() + 0.03);
-}
-
 // A weight gradient sums over the 64 samples of a batch alone. At 50 photons a MAC that is 0.8 x 50
 // x 64 = 2,560 electrons a readout against 402 of kTC noise (1 pF), which no scaling can mend: the
 // machine still learns, far less.
