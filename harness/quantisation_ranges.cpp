@@ -81,17 +81,9 @@ std::vector<std::int64_t> images_apart_from_test(const models::Dataset& data) {
   return apart;
 }
 
-namespace {
-
-/// Training images that calibrate; empty where inputs are drawn. Told in the description.
-std::vector<std::int64_t> calibration_images(const NetworkWorkload& workload,
-                                             const PointSpec& point, Json& description) {
-  if (workload.data == nullptr) {
-    description["from"] = "drawn samples after the tested ones";
-    return {};
-  }
-  const models::Dataset& data = *workload.data;
-  const std::vector<std::int64_t> apart = images_apart_from_test(data);
+std::vector<std::int64_t> checked_calibration_images(const models::Dataset& data,
+                                                     const PointSpec& point) {
+  std::vector<std::int64_t> apart = images_apart_from_test(data);
   const auto there = static_cast<std::int64_t>(apart.size());
   const std::int64_t also_tested = data.train.images.rows() - there;
   if (point.calibration_samples > there) {
@@ -102,6 +94,22 @@ std::vector<std::int64_t> calibration_images(const NetworkWorkload& workload,
         also_tested > 0 ? fmt::format(", {} of which are test images too", also_tested)
                         : std::string());
   }
+  return apart;
+}
+
+namespace {
+
+/// Training images that calibrate; empty where inputs are drawn. Told in the description.
+std::vector<std::int64_t> calibration_images(const NetworkWorkload& workload,
+                                             const PointSpec& point, Json& description) {
+  if (workload.data == nullptr) {
+    description["from"] = "drawn samples after the tested ones";
+    return {};
+  }
+  const models::Dataset& data = *workload.data;
+  const std::vector<std::int64_t> apart = checked_calibration_images(data, point);
+  const auto there = static_cast<std::int64_t>(apart.size());
+  const std::int64_t also_tested = data.train.images.rows() - there;
   std::vector<std::int64_t> chosen;
   std::string text;
   for (const std::int64_t i : chosen_samples(there, point.calibration_samples, point.seed)) {

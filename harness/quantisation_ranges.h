@@ -33,5 +33,8 @@ std::vector<std::int64_t> chosen_samples(std::int64_t size, std::int64_t count, 
 
 /// Indices of training images that are, pixel by pixel, no test image.
 std::vector<std::int64_t> images_apart_from_test(const models::Dataset& data);
+/// The same; usage error when they are fewer than the point's calibration samples.
+std::vector<std::int64_t> checked_calibration_images(const models::Dataset& data,
+                                                     const PointSpec& point);
 
 }  // namespace jb::harness

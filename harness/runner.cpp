@@ -19,6 +19,7 @@
 #include "harness/operands.h"
 #include "harness/point_context.h"
 #include "harness/point_identity.h"
+#include "harness/quantisation_ranges.h"
 #include "harness/run_folder.h"
 #include "harness/workload_cache.h"
 #include "results/statistics/constants.h"
@@ -407,8 +408,11 @@ void check_network(const PointSpec& point) {
   (void)source->graph.bind(source->samples_per_run(point.batch));
   // Made-up data cannot be missing; files can, and are read again by the run.
   const bool made_here = point.dataset == kMadeDataset && point.data_dir.empty();
-  if (!point.dataset.empty() && !made_here) {
-    check_fits(*source, models::load_dataset(point.dataset, point.data_dir));
+  const bool calibrates = !point.ptq.empty() && !point.estimate;
+  if (!point.dataset.empty() && (!made_here || calibrates)) {
+    const models::Dataset data = models::load_dataset(point.dataset, point.data_dir);
+    check_fits(*source, data);
+    if (calibrates) (void)checked_calibration_images(data, point);
   }
 }
 
@@ -443,7 +447,8 @@ void check_runnable(const std::vector<PointSpec>& points) {
     check_point(point);
     if (point.op == Op::network &&
         seen.insert({point.network, point.onnx, point.dataset, point.data_dir,
-                     std::to_string(point.batch), std::to_string(point.seed)})
+                     std::to_string(point.batch), std::to_string(point.seed), point.ptq,
+                     std::to_string(point.calibration_samples)})
             .second) {
       check_network(point);
     }

@@ -41,6 +41,19 @@ TEST(CalibrationImages, AreNoTestImages) {
   data.train = images_of({{0, 1}, {1, 0}, {1, 1}, {0, 0}});
   data.test = images_of({{1, 1}, {0.5F, 1}, {0, 1}});
   EXPECT_EQ(images_apart_from_test(data), (std::vector<std::int64_t>{1, 3}));
+  data.name = "mnist";
+  PointSpec point;
+  point.calibration_samples = 2;
+  EXPECT_EQ(checked_calibration_images(data, point).size(), 2U);
+  point.calibration_samples = 3;
+  try {
+    (void)checked_calibration_images(data, point);
+    FAIL() << "two images cannot be three samples";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::usage);
+    EXPECT_NE(std::string(error.what()).find("2 of which are test images too"), std::string::npos)
+        << error.what();
+  }
 }
 
 class Ptq : public testing::Test {
