@@ -135,7 +135,8 @@ INSTANTIATE_TEST_SUITE_P(All, PlanMemory,
 class InferMemory : public ::testing::TestWithParam<const char*> {};
 
 // Plans of one layer at a time: an eighth of the weights, beside those that stay on the machine
-// (one layer of pcm-hermes' 64 tiles). A crossbar's take 28 bytes a weight, 7 times the file's.
+// (one layer of pcm-hermes' 64 tiles). A crossbar's take 28 bytes a weight, 7 times the file's: 1 +
+// 2 x 7/8, and up to a quarter twice while a layer is programmed and laid out.
 TEST_P(InferMemory, HoldsThePlansOfOneLayer) {
   const ModelFile model(true);
   harness::PointSpec point;
@@ -145,7 +146,7 @@ TEST_P(InferMemory, HoldsThePlansOfOneLayer) {
     const harness::Inference result = machine.run(model.path(), ones(), false);
     EXPECT_EQ(result.outputs.at(0).dims(), (Dims{1, kRows}));
   });
-  EXPECT_LT(peak, std::string(GetParam()) == "crossbar" ? 3.1 : 2.3);
+  EXPECT_LT(peak, std::string(GetParam()) == "crossbar" ? 3.5 : 2.3);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, InferMemory,
