@@ -6,6 +6,7 @@
 
 #include "backends/energy/bounds.h"
 #include "backends/energy/ledger.h"
+#include "backends/energy/machine_link.h"
 #include "harness/outcome.h"
 
 namespace jb::harness {
@@ -44,6 +45,23 @@ void append_rows(const Ledger& ledger, const Pricing& pricing,
     text.data_dependent = price.data_dependent;
     rows.push_back(std::move(text));
   }
+}
+
+/// What machines send one another is priced at B2: a record that stops below says what it lacks.
+void add_link_lint(Outcome& outcome, const Ledger& ledger, Boundary highest) {
+  double bytes = 0;
+  double energy_J = 0;
+  for (const LedgerRow& row : ledger.rows()) {
+    if (row.price->component != kMachineLink || row.price->boundary <= highest) continue;
+    bytes += row.count;
+    energy_J += row.energy_J;
+  }
+  if (bytes == 0) return;
+  outcome.lints.push_back(
+      {"links-left-out",
+       fmt::format("links-left-out: {:.0f} bytes ({:.3g} J) pass between the machines at B2, and "
+                   "stand in no row, because one of the machines has no data above {}",
+                   bytes, energy_J, name_of(highest))});
 }
 
 void add_execution_energy(Outcome& outcome, const Ledger& ledger, const Pricing& pricing) {
@@ -128,6 +146,7 @@ void add_energy(Outcome& outcome, const Counts& counts, const Pricing& pricing) 
   if (merged) outcome.measurement["ledger_layers"] = "merged";
   const Ledger ledger = price(execution, *pricing.prices);
   append_rows(ledger, pricing, outcome.ledger);
+  add_link_lint(outcome, ledger, highest);
   add_execution_energy(outcome, ledger, pricing);
   check_bounds(outcome, ledger, pricing);
 

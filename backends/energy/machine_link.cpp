@@ -8,7 +8,7 @@ namespace {
 Price link_price(const char* constant, const char* action, Category category, Boundary boundary) {
   const TableEntry entry = table_entry(constant);
   Price price;
-  price.component = "machine link";
+  price.component = kMachineLink;
   price.action = action;
   price.category = category;
   price.boundary = boundary;

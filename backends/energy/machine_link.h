@@ -7,6 +7,9 @@
 
 namespace jb {
 
+/// Component of these rows in a ledger.
+inline constexpr const char* kMachineLink = "machine link";
+
 /// Ids of the actions inside a table that add_machine_link() extended.
 struct MachineLinkActions {
   ActionId rescale = 0;    ///< one value multiplied by the receiver's scale

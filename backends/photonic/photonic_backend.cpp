@@ -45,7 +45,7 @@ class PhotonicBackend final : public Backend {
         {ElementType::f32, ElementType::f64},
         "photonic-2025",
         "ideal",
-        3};
+        4};
     return info;
   }
   [[nodiscard]] Support available() const override { return Support::yes(); }

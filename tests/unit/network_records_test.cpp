@@ -156,6 +156,20 @@ TEST(NetworkRecord, OfAHybridHasTheBytesThatCross) {
   EXPECT_EQ(rounded, rescaled);
 }
 
+/// A machine known to B1 alone ends the record there; what crosses at B2 is said in words.
+TEST(NetworkRecord, OfAHybridThatStopsBelowItsLinksSaysSo) {
+  RunOptions options;
+  PointSpec point = point_of("lenet5", "", "");
+  point.backend = kHybridBackend;
+  point.map = "conv*=crossbar,fc*=photonic";
+  const Record record = estimate_point(point, options);
+  ASSERT_EQ(record.status, Status::ok) << record.reason;
+  const auto lint = std::find_if(record.lints.begin(), record.lints.end(),
+                                 [](const auto& each) { return each.id == "links-left-out"; });
+  ASSERT_NE(lint, record.lints.end());
+  EXPECT_NE(lint->text.find("3200 bytes"), std::string::npos) << lint->text;  // 2 x 16 x 5 x 5 x 4
+}
+
 /// A residual network's skipped paths cross on their own, each value once per machine.
 TEST(NetworkRecord, OfAHybridSendsAValueOnce) {
   RunOptions options;
