@@ -5,32 +5,16 @@
 #include <cmath>
 #include <map>
 
-#include "tests/support/run_command.h"
-#include "tests/support/temp_folder.h"
+#include "tests/support/estimate_command.h"
 
 namespace jb::test {
 namespace {
 
 using nlohmann::json;
 
-class EstimateStatistics : public ::testing::Test {
+class EstimateStatistics : public EstimateCommand {
  protected:
-  CommandResult run(std::vector<std::string> arguments) {
-    CommandOptions options;
-    options.folder = folder_.path();
-    return joulebench(std::move(arguments), options);
-  }
-  CommandResult estimate(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "estimate");
-    return run(std::move(arguments));
-  }
-  [[nodiscard]] std::filesystem::path path(const std::string& name) const {
-    return folder_.path() / name;
-  }
   void expect_same_rows(const std::vector<std::string>& point);
-
- private:
-  TempFolder folder_;
 };
 
 std::map<std::string, json> rows_of(const json& record) {

@@ -7,28 +7,15 @@
 #include <map>
 #include <set>
 
-#include "tests/support/run_command.h"
-#include "tests/support/temp_folder.h"
+#include "tests/support/estimate_command.h"
 
 namespace jb::test {
 namespace {
 
 using nlohmann::json;
 
-class Scale : public ::testing::Test {
+class Scale : public EstimateCommand {
  protected:
-  CommandResult run(std::vector<std::string> arguments) {
-    CommandOptions options;
-    options.folder = folder_.path();
-    return joulebench(std::move(arguments), options);
-  }
-  CommandResult estimate(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "estimate");
-    return run(std::move(arguments));
-  }
-  [[nodiscard]] std::filesystem::path path(const std::string& name) const {
-    return folder_.path() / name;
-  }
   static double figure(const json& sheet, const std::string& name) {
     for (const json& one : sheet.at("figures")) {
       if (one.at("name") == name) return one.at("value").get<double>();
@@ -36,9 +23,6 @@ class Scale : public ::testing::Test {
     ADD_FAILURE() << name;
     return NAN;
   }
-
- private:
-  TempFolder folder_;
 };
 
 TEST_F(Scale, TheQuestion) {
